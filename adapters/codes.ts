@@ -49,6 +49,7 @@ export const CODES: Readonly<Record<string, CodeMeaning>> = {
     status: 404,
     means: 'There is no such tile of the log’s tree, or no checkpoint covers it.',
   },
+  list_not_found: { status: 404, means: 'The space follows no ban list of this id.' },
   key_not_found: { status: 404, means: 'There is no such API key, or none that the caller may know of.' },
   subscription_not_found: {
     status: 404,

@@ -125,6 +125,10 @@ export const SETTINGS = {
     { initial: 30, least: 1, most: 3_650 },
     'For how many days motion is kept that is kept from now on; no longer than the server’s own setting.',
   ),
+  publish_bans: onOff(
+    false,
+    'Whether anybody who may enter may read the space’s bans as a list, and other spaces may follow it.',
+  ),
   settings: free,
   // biome-ignore lint/suspicious/noExplicitAny: of whatever setting
 } as const satisfies Readonly<Record<string, Entry<any>>>

@@ -1,6 +1,7 @@
 /** All the projections that the projector maintains, folded over a batch at once. The audit log is separate: it takes
  *  every event as recorded. */
 import { AUDIT_TABLE } from './audit/fold.ts'
+import { banLists } from './ban-lists/fold.ts'
 import { bans } from './bans/fold.ts'
 import { cases } from './cases/fold.ts'
 import { chat } from './chat/fold.ts'
@@ -27,6 +28,7 @@ const PROJECTIONS: ReadonlyArray<Projection<any>> = [
   chat,
   cases,
   queue,
+  banLists,
 ]
 
 /** Every table that derives from the log alone, with its key: these can be rebuilt and compared. */

@@ -270,6 +270,27 @@ export type TablesCheckpoint = {
   readonly at: Iso | null
 }
 
+/** A ban list that is made of others' bans. `print` is another whenever they are. */
+export type FollowedListRow = {
+  readonly space_type: SpaceRef['type']
+  readonly space_id: string
+  readonly list_id: string
+  readonly source_kind: string
+  /** The space whose bans it has; null for those of an owner. */
+  readonly source_type: SpaceRef['type'] | null
+  readonly source_id: string | null
+  readonly followed_by: string
+  /** Whether that space publishes its bans. */
+  readonly published: boolean
+  readonly print: string
+}
+export type SourceBanRow = {
+  readonly subject: string
+  readonly reason: string | null
+  readonly space_type: SpaceRef['type']
+  readonly space_id: string
+}
+
 export interface ReadModels extends CaseModels, PersonModels {
   /** True as soon as the tables have everything up to `position`; false if they don't within `timeoutMs`. */
   readonly waitFor: (position: bigint, timeoutMs: number) => ReadResult<boolean>
@@ -283,6 +304,16 @@ export interface ReadModels extends CaseModels, PersonModels {
   /** Null if neither content nor history knows it. */
   readonly space: (space: SpaceRef) => ReadResult<SpaceRow | null>
   readonly connectedUsers: (space: SpaceRef) => ReadResult<ReadonlyArray<SessionRow>>
+  /** A page of the ban lists that are made of others' bans, in the order of their keys, after the last one of the page before. */
+  readonly followedLists: (
+    after: readonly [string, string, string] | null,
+    limit: number,
+  ) => ReadResult<ReadonlyArray<FollowedListRow>>
+  /** The bans that such a list is made of. */
+  readonly bansOfSource: (
+    source: Omit<FollowedListRow, 'print' | 'published' | 'list_id'>,
+    limit: number,
+  ) => ReadResult<ReadonlyArray<SourceBanRow>>
   /** Where somebody waits for a seat. */
   readonly placesOf: (subject: Subject) => ReadResult<ReadonlyArray<PlaceRow>>
   /** The pinned entities in the scenes of its rooms. */

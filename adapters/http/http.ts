@@ -23,6 +23,7 @@ import { createPressure } from './pressure.ts'
 import { requestId } from './request-id.ts'
 import { audit } from './routes/audit.ts'
 import { auditCounts } from './routes/audit-counts.ts'
+import { banLists } from './routes/ban-lists.ts'
 import { cases } from './routes/cases.ts'
 import { chat } from './routes/chat.ts'
 import { clientFiles } from './routes/client-files.ts'
@@ -188,7 +189,7 @@ const TAGS = [
   ['chat', 'What is said in a space.'],
   ['settings', 'What is allowed in a space.'],
   ['moderation', 'Roles, bans, mutes and kicks.'],
-  ['filters', 'Rules that act by themselves on what people write, and what they caught.'],
+  ['filters', 'Rules that act by themselves on what people write, and what they caught; lists of bans.'],
   ['cases', 'Reports, cases, receipts and appeals.'],
   ['people', 'What is held on people, and erasing it.'],
   ['auth', 'Proving who one is.'],
@@ -294,6 +295,7 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     settings,
     queue,
     filters,
+    banLists,
     moderation,
     reports,
     cases,

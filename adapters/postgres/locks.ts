@@ -11,4 +11,5 @@ export const LOCKS = {
   followingContent: [7462, 5],
   delivering: [7462, 6],
   archiving: [7462, 7],
+  fillingBanLists: [7462, 8],
 } as const satisfies Record<string, SessionLock>

@@ -4,6 +4,7 @@ import type { SpaceRef } from '../../domain/names.ts'
 import { cleanText } from '../../projections/audit/canonical.ts'
 import { auditCounts, auditSpan } from '../../projections/audit/counts.ts'
 import { auditLog, positionBefore } from '../../projections/audit/queries.ts'
+import { bansOfSource, followedLists } from '../../projections/ban-lists/queries.ts'
 import { bansOf, mutesOf } from '../../projections/bans/queries.ts'
 import {
   caseOf,
@@ -207,6 +208,8 @@ export const createReadModels = (
         return described === undefined ? null : { ...settingsRow(space, settings), ...described }
       }),
     connectedUsers: (space) => all(connectedUsers(space)),
+    followedLists: (after, limit) => all(followedLists(after, limit)),
+    bansOfSource: (source, limit) => all(bansOfSource(source, limit)),
     placesOf: (subject) => all(placesOf(subject)),
     entities: (space) => all(entitiesOf(space)),
     subrooms: (space) => all(subrooms(space)),

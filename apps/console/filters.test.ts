@@ -128,6 +128,37 @@ test('given a filter that an admin sets, when it holds a message, then a moderat
   assert.ok(words.includes('onerror') && !words.includes('HECK'))
 })
 
+test('given an admin, when they follow a ban list, then it is shown with its entries, and can be left', async (context) => {
+  const { http } = context
+  const page = await open(context, 'alice', `${ROOM}/filters`)
+  const field = (name: string) => `form[aria-label=list] [name=${name}]`
+  const rules = ['spam-*', 'mallory'].map((name) => ({
+    type: 'm.policy.rule.user',
+    state_key: `rule:@${name}:hive`,
+    content: { entity: `@${name}:hive`, reason: WORDS, recommendation: 'm.ban' },
+  }))
+  await page.waitForSelector(field('rules'))
+  await page.type(field('list_id'), 'friends')
+  await page.type(field('rules'), JSON.stringify(rules))
+  await page.type(field('name'), 'https://example.org/bans.json')
+  await page.click('form[aria-label=list] button[type=submit]')
+  await waitForText(page, 'section[aria-label="ban lists"]', 'https://example.org/bans.json')
+  await page.click('[aria-label="Show the list friends"]')
+  await waitForText(page, 'section[aria-label="ban lists"] .entries', '@mallory:hive')
+  await sound(page, 'ban-lists')
+  const url = '/api/spaces/document/1/join'
+  const join = () => http.app.inject({ method: 'POST', url, payload: {}, headers: http.bearer('spam-bot') })
+  assert.equal((await join()).json().code, 'banned')
+  await page.click('[aria-label="Leave the list friends"]')
+  await waitForText(page, 'section[aria-label="ban lists"]', 'None is followed')
+  assert.equal((await join()).statusCode, 200)
+  await page.select(field('source'), 'owner')
+  await page.type(field('list_id'), 'mine')
+  await page.click('form[aria-label=list] button[type=submit]')
+  await waitForText(page, 'section[aria-label="ban lists"]', 'all rooms of the owner')
+  await page.browserContext().close()
+})
+
 test('given somebody who is no moderator, then the view of filters says so, and shows nothing', async (context) => {
   const page = await open(context, 'judy', `${ROOM}/filters`)
   await waitForText(page, 'filters-view', 'forbidden')

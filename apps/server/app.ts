@@ -28,6 +28,7 @@ import { createMomentWriter } from '../operations/keep/moment-writer.ts'
 import { startPage } from '../page/plugin.ts'
 import { clientScripts } from '../scripts/plugin.ts'
 import { withAvatars } from './avatars.ts'
+import { keepBanLists } from './ban-lists.ts'
 import { keepCheckpoints, measureWitnesses } from './checkpoints.ts'
 import { deliverFor, measureDeliveries, webhookKeyOf } from './deliveries.ts'
 import { keepErasures } from './erasures.ts'
@@ -269,6 +270,10 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     masterKey: config.privacy.masterKey,
     nodeId: config.nodeId,
   })
+  const banLists = keepBanLists(
+    { commands, models: readModels, content, clock, ids },
+    { databaseUrl: config.database.url, logger },
+  )
 
   let stopCheckpoints = (): void => {}
   return {
@@ -283,7 +288,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     stop: async () => {
       stopCheckpoints()
       seats.stop()
-      await within(LAST_RITES, Promise.all([deliveries.stop(), erasures.stop()]))
+      await within(LAST_RITES, Promise.all([deliveries.stop(), erasures.stop(), banLists.stop()]))
       const sessions = sockets.sessions()
       await sockets.close()
       await keeper.stop(sessions)

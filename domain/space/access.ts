@@ -3,6 +3,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import type { Subject } from '../identity.ts'
 import type { Grounds } from '../metadata.ts'
 import { isOver } from '../text.ts'
+import { listedIn } from './ban-list.ts'
 import type { ContentFacts, DecisionInput } from './commands.ts'
 import type { Permission, Role } from './events.ts'
 import type { SpaceRefusal } from './refusals.ts'
@@ -60,6 +61,14 @@ const ownRole = (
   return { role: null, via: content.visibility === 'public' ? 'public' : 'none' }
 }
 
+/** As a ban, if a list that the space follows names them. Whoever has a role here was let in by name, and no list is about them. */
+const listedBan = ({ lists }: SpaceState, by: By, role: Role | null): Restriction | null => {
+  const listed = role === null ? listedIn(lists, by.id) : null
+  if (listed === null) return null
+  const { list, entry } = listed
+  return { by: list.by, reason: entry.reason, until: null, at: entry.at }
+}
+
 /** What `by` may in this space at `at` (ISO 8601). `content` is what the content says to this same caller. */
 export const accessOf = (state: SpaceState, by: By, content: ContentFacts, at: string): Access => {
   if (by.kind === 'system') {
@@ -73,7 +82,7 @@ export const accessOf = (state: SpaceState, by: By, content: ContentFacts, at: s
   }
   const { role, via } = ownRole(state, by, content)
   const mayKnow = role !== null || content.visibility === 'public'
-  const ban = role === 'owner' ? null : inForce(state.bans, by.id, at)
+  const ban = role === 'owner' ? null : (inForce(state.bans, by.id, at) ?? listedBan(state, by, role))
   const mute = role === 'owner' ? null : inForce(state.mutes, by.id, at)
   const mayEnter = (): E.Either<SpaceRefusal, void> => {
     if (!mayKnow) return E.left({ _tag: 'SpaceNotFound' })

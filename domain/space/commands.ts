@@ -21,6 +21,7 @@ import {
 } from '../fields.ts'
 import type { Caller } from '../identity.ts'
 import { type SettingName, SettingsChanges } from '../settings.ts'
+import { BanListSource, ListedBan } from './ban-list.ts'
 import type { SpaceEvent, SpaceEventOf } from './events.ts'
 import { FilterAct } from './filter.ts'
 import { MotionBlock } from './motion-block.ts'
@@ -109,6 +110,20 @@ const components = field<Readonly<Record<string, unknown>>>(
 )
 const numberOrNull = t.union([t.number, t.null])
 const filterId = field(t.string, 'a-filter', { isPersonal: true })
+const hidden = { isPersonal: true, isInner: true } as const
+const listId = field(t.string, 'a-list', { isPersonal: true })
+const listEntries = field<ReadonlyArray<ListedBan>>(t.readonlyArray(ListedBan), [], hidden)
+/** All that the list has after a change of it. */
+const entriesAfter = (
+  before: SpaceState,
+  id: string,
+  changed: SpaceEventOf<'BanListChanged'>['data'] | null,
+): ReadonlyArray<ListedBan> => {
+  const { added = [], removed = [] } = changed ?? {}
+  const gone = new Set([...removed, ...added.map(({ entity }) => entity)])
+  const kept = (before.lists.get(id)?.entries ?? []).filter(({ entity }) => !gone.has(entity))
+  return [...kept.map(({ entity, reason: why, from }) => ({ entity, reason: why, from })), ...added]
+}
 const permission = field(Permission, 'access', { named: 'permission', asks: 'the permission' })
 const left = t.union([
   t.literal('left'),
@@ -412,6 +427,48 @@ export const SPACE_COMMANDS = {
       return removed && { filterId: removed.filterId }
     },
   }),
+  FollowBanList: command({
+    fields: {
+      listId,
+      source: field(BanListSource, { kind: 'given', name: null }, hidden),
+      entries: listEntries,
+    },
+    who: 'admin; for the bans of all spaces of the owner, the owner',
+    says: 'Follows a list of bans: whom it names may not enter, unless they have a role in the space.',
+    rate: 'moderation',
+    looksAt: ['line'],
+    again: ({ one }, before) => {
+      const followed = one('BanListFollowed')
+      const changed = one('BanListChanged')
+      const id = followed?.listId ?? changed?.listId
+      if (id === undefined) return null
+      const source = followed?.source ?? before.lists.get(id)?.source
+      return source === undefined ? null : { listId: id, source, entries: entriesAfter(before, id, changed) }
+    },
+  }),
+  /** The system's, for a list whose entries are the bans of other spaces. */
+  FillBanList: command({
+    fields: { listId, entries: listEntries },
+    who: 'the system',
+    says: 'Brings a list of bans up to date with the bans that it is made of.',
+    rate: 'moderation',
+    looksAt: ['line'],
+    again: ({ one }, before) => {
+      const changed = one('BanListChanged')
+      return changed && { listId: changed.listId, entries: entriesAfter(before, changed.listId, changed) }
+    },
+  }),
+  LeaveBanList: command({
+    fields: { listId },
+    who: 'admin',
+    says: 'Follows a list of bans no longer.',
+    rate: 'moderation',
+    looksAt: [],
+    again: ({ one }) => {
+      const ended = one('BanListLeft')
+      return ended && { listId: ended.listId }
+    },
+  }),
   PinEntity: command({
     fields: {
       subspace,
@@ -531,6 +588,9 @@ export type Mute = SpaceCommandOf<'Mute'>
 export type Unmute = SpaceCommandOf<'Unmute'>
 export type Kick = SpaceCommandOf<'Kick'>
 export type ChangeSettings = SpaceCommandOf<'ChangeSettings'>
+export type FollowBanList = SpaceCommandOf<'FollowBanList'>
+export type FillBanList = SpaceCommandOf<'FillBanList'>
+export type LeaveBanList = SpaceCommandOf<'LeaveBanList'>
 export type SetFilter = SpaceCommandOf<'SetFilter'>
 export type RemoveFilter = SpaceCommandOf<'RemoveFilter'>
 

@@ -1,5 +1,6 @@
 /** The space's table of contents: which rule answers which command, and how a space is opened. */
 import * as E from 'fp-ts/lib/Either.js'
+import { fillBanList, followBanList, leaveBanList } from './ban-lists.ts'
 import type { DecisionInput, SpaceCommand, SpaceCommandName, SpaceCommandOf } from './commands.ts'
 import { contextOf, type Decision, type DecisionContext } from './decision-context.ts'
 import type { SpaceEvent } from './events.ts'
@@ -42,6 +43,9 @@ const RULES: {
   UnpinEntity: unpinEntity,
   SetFilter: setFilter,
   RemoveFilter: removeFilter,
+  FollowBanList: followBanList,
+  FillBanList: fillBanList,
+  LeaveBanList: leaveBanList,
   KeepMotion: keepMotion,
   ExpireSeats: expireSeats,
   LeaveQueue: leaveQueue,

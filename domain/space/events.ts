@@ -4,8 +4,9 @@ import * as t from 'io-ts'
 import { Actor } from '../identity.ts'
 import { SettingsChanges } from '../settings.ts'
 import { Time } from '../time.ts'
+import { BanListSource, ListDone, ListedBan } from './ban-list.ts'
 import { type FilterLooksFor, FilterSetting } from './filter.ts'
-import { change, join, leave, mergeSettings, remember, restrict, writable } from './folding.ts'
+import { change, changedLists, join, leave, mergeSettings, remember, restrict, writable } from './folding.ts'
 import { MotionBlock } from './motion-block.ts'
 import { Changing, Pinning, pinKey, Unpinning } from './pin.ts'
 import { GivingUp, keptPlace, Taking, turnsAfter } from './place.ts'
@@ -119,6 +120,19 @@ export const looksForInWords = (looksFor: FilterLooksFor): string =>
   looksFor.kind === 'words'
     ? `${looksFor.words.length} ${looksFor.words.length === 1 ? 'word or phrase' : 'words and phrases'}`
     : `more than ${looksFor.count} messages in ${looksFor.seconds} s`
+
+export const sourceInWords = (source: BanListSource): string => {
+  switch (source.kind) {
+    case 'given':
+      return source.name === null ? 'given as it is' : `from ${source.name}`
+    case 'space':
+      return `the bans of ${source.space}`
+    case 'owner':
+      return 'the bans of all other spaces of the owner'
+    default:
+      return source satisfies never
+  }
+}
 
 const Moment = { sessionId: t.string, at: Time }
 const Restricted = { subject: t.string, by: Actor, reason: nullable(t.string), at: Time }
@@ -488,6 +502,37 @@ export const SPACE_EVENTS = {
     },
     told: 'nobody',
     says: ({ filterId, by }, words) => `${words.by(by)} removed the filter ${filterId}`,
+  }),
+  /** The space follows a list of bans from now on, or follows it from elsewhere. */
+  BanListFollowed: event(t.type({ ...ListDone, source: BanListSource }), {
+    concerns: 'space',
+    fold: (state, data) => ({
+      ...state,
+      lists: changedLists(state.lists, { type: 'BanListFollowed', data }),
+    }),
+    told: 'nobody',
+    says: ({ listId, source, by }, words) =>
+      `${words.by(by)} followed the ban list ${listId} (${sourceInWords(source)})`,
+  }),
+  /** Its entries changed: those that are new or say something else now, and those that are gone. */
+  BanListChanged: event(
+    t.type({ ...ListDone, added: t.readonlyArray(ListedBan), removed: t.readonlyArray(t.string) }),
+    {
+      concerns: 'space',
+      fold: (state, data) => ({
+        ...state,
+        lists: changedLists(state.lists, { type: 'BanListChanged', data }),
+      }),
+      told: 'nobody',
+      says: ({ listId, added, removed }, { actor }) =>
+        `${actor} brought the ban list ${listId} up to date: ${added.length} entries more or other, ${removed.length} fewer`,
+    },
+  ),
+  BanListLeft: event(t.type(ListDone), {
+    concerns: 'space',
+    fold: (state, data) => ({ ...state, lists: changedLists(state.lists, { type: 'BanListLeft', data }) }),
+    told: 'nobody',
+    says: ({ listId, by }, words) => `${words.by(by)} no longer follows the ban list ${listId}`,
   }),
   /** Some seconds of a room's motion are kept beside the log; this is their hash. */
   MotionKept: event(t.type({ ...MotionBlock, at: Time }), {

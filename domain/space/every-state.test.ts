@@ -125,6 +125,32 @@ const states: Readonly<Record<string, readonly [ContentKind, ReadonlyArray<Space
       },
     ],
   ],
+  'a ban list that names alice': [
+    'public',
+    [
+      opened(),
+      joined('alice'),
+      {
+        type: 'BanListFollowed',
+        data: {
+          listId: 'theirs',
+          source: { kind: 'space', space: 'document:1' },
+          by: account('carol'),
+          at: at(),
+        },
+      },
+      {
+        type: 'BanListChanged',
+        data: {
+          listId: 'theirs',
+          added: [{ entity: 'alice', reason: null, from: 'document:1' }],
+          removed: [],
+          by: system,
+          at: at(),
+        },
+      },
+    ],
+  ],
   'no guests': ['public', [opened(), settled({ guests_allowed: false })]],
   'no voice': ['public', [opened(), joined('alice'), settled({ voice_enabled: false })]],
 }
@@ -163,6 +189,14 @@ const commands: ReadonlyArray<SpaceCommand> = [
     muteSeconds: null,
   },
   { type: 'RemoveFilter', filterId: 'often' },
+  {
+    type: 'FollowBanList',
+    listId: 'mine',
+    source: { kind: 'owner' },
+    entries: [{ entity: 'alice', reason: null, from: null }],
+  },
+  { type: 'FillBanList', listId: 'theirs', entries: [] },
+  { type: 'LeaveBanList', listId: 'theirs' },
   {
     ...{
       type: 'KeepMotion',

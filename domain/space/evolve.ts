@@ -17,6 +17,7 @@ export const initialSpace = (): SpaceState => ({
   queue: new Map(),
   turns: null,
   filters: new Map(),
+  lists: new Map(),
   settings: DEFAULT_SETTINGS,
 })
 

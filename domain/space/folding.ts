@@ -1,6 +1,7 @@
 /** How events change a space's state. Everything here writes to the state that it is given (see `Decider`). */
 import type { SpaceSettings } from '../settings.ts'
 import { isOver } from '../text.ts'
+import type { BanList, BanLists, ListedBan } from './ban-list.ts'
 import type { LeaveReason } from './session.ts'
 import type { Restriction, Session, SpaceState } from './state.ts'
 
@@ -76,5 +77,45 @@ export const remember = (
   for (const [oldest, until] of map) {
     if (map.size <= MAX_LEFT && !isOver(until, at)) return
     map.delete(oldest)
+  }
+}
+
+/** An event about lists, as far as it changes them. */
+type ListEvent =
+  | { readonly type: 'BanListFollowed'; readonly data: Omit<BanList, 'entries'> }
+  | {
+      readonly type: 'BanListChanged'
+      readonly data: {
+        readonly listId: string
+        readonly added: ReadonlyArray<ListedBan>
+        readonly removed: ReadonlyArray<string>
+        readonly at: string
+      }
+    }
+  | { readonly type: 'BanListLeft'; readonly data: { readonly listId: string } }
+
+/** The lists after an event about them. They are never written to: an index is kept of each. */
+export const changedLists = (lists: BanLists, event: ListEvent): BanLists => {
+  const after = new Map(lists)
+  switch (event.type) {
+    case 'BanListFollowed': {
+      const entries = lists.get(event.data.listId)?.entries ?? []
+      after.set(event.data.listId, { ...event.data, entries })
+      return after
+    }
+    case 'BanListChanged': {
+      const { listId, added, removed, at } = event.data
+      const list = lists.get(listId)
+      if (list === undefined) return lists
+      const gone = new Set([...removed, ...added.map(({ entity }) => entity)])
+      const kept = list.entries.filter(({ entity }) => !gone.has(entity))
+      after.set(listId, { ...list, entries: [...kept, ...added.map((entry) => ({ ...entry, at }))] })
+      return after
+    }
+    case 'BanListLeft':
+      after.delete(event.data.listId)
+      return after
+    default:
+      return event satisfies never
   }
 }

@@ -4,6 +4,7 @@ import * as t from 'io-ts'
 import { Actor } from '../identity.ts'
 import { SettingsChanges, settingsIn, storedSettings } from '../settings.ts'
 import { Time } from '../time.ts'
+import { StoredBanList } from './ban-list.ts'
 import { initialSpace } from './evolve.ts'
 import { FilterSetting } from './filter.ts'
 import { join } from './folding.ts'
@@ -55,6 +56,7 @@ const SpaceSnapshot = t.intersection([
     queue: t.array(StoredPlace),
     turns: Turns,
     filters: t.array(FilterSetting),
+    lists: t.array(StoredBanList),
   }),
 ])
 export type SpaceSnapshot = t.TypeOf<typeof SpaceSnapshot>
@@ -72,6 +74,7 @@ export const toSnapshot = (state: SpaceState): SpaceSnapshot => ({
   ...(state.pinned.size === 0 ? {} : { pinned: [...state.pinned.values()].map(storedPin) }),
   ...(state.queue.size === 0 ? {} : { queue: [...state.queue.values()] }),
   ...(state.turns === null ? {} : { turns: state.turns }),
+  ...(state.lists.size === 0 ? {} : { lists: [...state.lists.values()] }),
   ...(state.filters.size === 0 ? {} : { filters: [...state.filters.values()] }),
   grants: [...state.grants].map(([account, grant]) => ({ account, ...grant })),
   bans: [...state.bans].map(([subject, ban]) => ({ subject, ...ban })),
@@ -94,6 +97,7 @@ export const fromSnapshot = (json: unknown): E.Either<string, SpaceState> => {
     ),
     queue: new Map((json.queue ?? []).map((place) => [place.subject, place])),
     turns: json.turns ?? null,
+    lists: new Map((json.lists ?? []).map((list) => [list.listId, list])),
     filters: new Map((json.filters ?? []).map((filter) => [filter.filterId, filter])),
     grants: new Map(json.grants.map(({ account, ...grant }) => [account, grant])),
     bans: new Map(json.bans.map(({ subject, ...ban }) => [subject, ban])),

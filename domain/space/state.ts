@@ -1,6 +1,7 @@
 /** What a space's decisions are made on. Bounded by what is true now, never by history. */
 import type { Actor, Subject } from '../identity.ts'
 import type { SpaceSettings } from '../settings.ts'
+import type { BanLists } from './ban-list.ts'
 import type { RoomFilter } from './filter.ts'
 import type { Pin } from './pin.ts'
 import type { Turns, WaitingPlace } from './place.ts'
@@ -55,5 +56,7 @@ export type SpaceState = {
   readonly turns: Turns | null
   /** Rules that act by themselves on what people write, by id. */
   readonly filters: ReadonlyMap<string, RoomFilter>
+  /** The lists of bans that it follows, by id. Never written to: another Map after each change. */
+  readonly lists: BanLists
   readonly settings: SpaceSettings
 }

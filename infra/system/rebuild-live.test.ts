@@ -175,6 +175,10 @@ const questions = (past: string, now: string, event: { readonly id: string; read
     '/api/spaces/{type}/{id}/subrooms': both('/subrooms'),
     '/api/spaces/{type}/{id}/settings': both('/settings'),
     '/api/spaces/{type}/{id}/queue': both('/queue'),
+    '/api/spaces/{type}/{id}/ban-list': ['/api/spaces/global/lobby/ban-list'],
+    '/api/spaces/{type}/{id}/lists': ['/api/spaces/global/lobby/lists'],
+    // None is followed here.
+    '/api/spaces/{type}/{id}/lists/{list_id}': [],
     '/api/spaces/{type}/{id}/filters': ['/api/spaces/global/lobby/filters'],
     '/api/spaces/{type}/{id}/filtered': ['/api/spaces/global/lobby/filtered'],
     '/api/spaces/{type}/{id}/permissions': both('/permissions'),

@@ -30,9 +30,13 @@ export type Refs = {
   /** The event that set each lasting entity as it is: its pinning, or its last change. */
   readonly pinned: Map<string, Ref>
   readonly filters: Map<string, Ref>
+  /** Of each entry of the ban lists: what put it there as it is (`listKey`); of a list by itself, what made it be followed. */
+  readonly lists: Map<string, Ref>
   /** By setting; a free one as `settings.<key>`. */
   readonly settings: Map<string, Ref>
 }
+
+export const listKey = (listId: string, entity: string): string => `${listId} ${entity}`
 
 export const noRefs = (): Refs => ({
   opened: null,
@@ -44,6 +48,7 @@ export const noRefs = (): Refs => ({
   mutes: new Map(),
   pinned: new Map(),
   filters: new Map(),
+  lists: new Map(),
   settings: new Map(),
 })
 
@@ -57,6 +62,7 @@ export const forkRefs = (refs: Refs): Refs => ({
   mutes: new Map(refs.mutes),
   pinned: new Map(refs.pinned),
   filters: new Map(refs.filters),
+  lists: new Map(refs.lists),
   settings: new Map(refs.settings),
 })
 
@@ -134,6 +140,16 @@ const NOTE: { readonly [Name in OtherSpaceEvent]: Note<Name> } = {
   FilterRemoved: ({ filters }, { filterId }) => {
     filters.delete(filterId)
   },
+  BanListFollowed: ({ lists }, { listId }, ref) => {
+    lists.set(listId, ref)
+  },
+  BanListChanged: ({ lists }, { listId, added, removed }, ref) => {
+    for (const entity of removed) lists.delete(listKey(listId, entity))
+    for (const { entity } of added) lists.set(listKey(listId, entity), ref)
+  },
+  BanListLeft: ({ lists }, { listId }) => {
+    for (const key of lists.keys()) if (key === listId || key.startsWith(`${listId} `)) lists.delete(key)
+  },
   MotionKept: () => {},
   SettingsChanged: ({ settings, queue }, { changes }, ref) => {
     if (changes.queue === false) queue.clear()
@@ -187,7 +203,10 @@ const FirstRefs = t.type({
   settings: Rows,
 })
 /** Later additions are left out if they are empty. */
-export const PackedRefs = t.intersection([FirstRefs, t.partial({ pinned: Rows, queue: Rows, filters: Rows })])
+export const PackedRefs = t.intersection([
+  FirstRefs,
+  t.partial({ pinned: Rows, queue: Rows, filters: Rows, lists: Rows }),
+])
 export type PackedRefs = t.TypeOf<typeof PackedRefs>
 type Packed = t.TypeOf<typeof Packed>
 
@@ -214,6 +233,7 @@ export const packRefs = (refs: Refs): PackedRefs => ({
   mutes: packRows(refs.mutes),
   ...(refs.pinned.size === 0 ? {} : { pinned: packRows(refs.pinned) }),
   ...(refs.queue.size === 0 ? {} : { queue: packRows(refs.queue) }),
+  ...(refs.lists.size === 0 ? {} : { lists: packRows(refs.lists) }),
   ...(refs.filters.size === 0 ? {} : { filters: packRows(refs.filters) }),
   settings: packRows(refs.settings),
 })
@@ -240,5 +260,6 @@ export const unpackRefs = (packed: PackedRefs): Refs => ({
   pinned: unpackRows(packed.pinned ?? []),
   queue: unpackRows(packed.queue ?? []),
   filters: unpackRows(packed.filters ?? []),
+  lists: unpackRows(packed.lists ?? []),
   settings: unpackRows(packed.settings),
 })

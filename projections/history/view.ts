@@ -145,6 +145,15 @@ export const momentView = (moment: Moment) => {
       changed_at: pin.changedAt,
       event: refView(refs.pinned.get(key)),
     })),
+    /** The ban lists that it followed; their entries are in their events. */
+    ban_lists: [...state.lists.values()].map(({ listId, source, entries, by, at: since }) => ({
+      list_id: listId,
+      source,
+      entries: entries.length,
+      followed_by: whoIs(by),
+      followed_at: since,
+      event: refView(refs.lists.get(listId)),
+    })),
     filters: [...state.filters.values()].map((filter) => ({
       ...filterView(filter),
       event: refView(refs.filters.get(filter.filterId)),

@@ -150,6 +150,9 @@ const APPLY: { readonly [Name in OtherSpaceEvent]: (state: BundleState, data: Js
     EntityUnpinned: () => {},
     FilterSet: () => {},
     FilterRemoved: () => {},
+    BanListFollowed: () => {},
+    BanListChanged: () => {},
+    BanListLeft: () => {},
     MotionKept: () => {},
     SettingsChanged: (state, data) => {
       state.settings = merged(state.settings, object(data.changes))

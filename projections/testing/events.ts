@@ -170,6 +170,31 @@ const aboutFilters = (
       : { type: 'MessageDropped', data: { ...data, reason: null } }
   }),
 ]
+const aboutLists = (
+  subjects: fc.Arbitrary<string>,
+  reasons: fc.Arbitrary<string | null>,
+): ReadonlyArray<fc.Arbitrary<Draft>> => {
+  const of = (by: Actor, s: number) => ({ listId: 'a-list', by, at: at(s) })
+  const sources = fc.constantFrom(
+    { kind: 'owner' } as const,
+    { kind: 'space', space: 'document:123' } as const,
+    { kind: 'given', name: null } as const,
+  )
+  return [
+    sources.map(
+      (source) => (s, by) => ({ type: 'BanListFollowed', data: { ...of(by, s), source } }) as const,
+    ),
+    fc.tuple(subjects, reasons).map(
+      ([entity, reason]) =>
+        (s, by) =>
+          ({
+            type: 'BanListChanged',
+            data: { ...of(by, s), added: [{ entity, reason, from: null }], removed: [] },
+          }) as const,
+    ),
+    fc.constant((s: number, by: Actor) => ({ type: 'BanListLeft', data: of(by, s) }) as const),
+  ]
+}
 /** Each case is opened at most once, as in the domain: its id is made from the time. */
 const aboutCases = (
   subjects: fc.Arbitrary<string>,
@@ -322,6 +347,7 @@ const drafts: ReadonlyArray<fc.Arbitrary<Draft>> = [
         }) as AnyEvent,
   ),
   ...aboutFilters(message, subject, text),
+  ...aboutLists(subject, nullableText),
   ...aboutCases(subject, text),
   fc.tuple(text, nullableText).map(
     ([reason, target]) =>
@@ -371,9 +397,21 @@ const pinned = {
   weight: 2,
 }
 const FILLERS: ReadonlyArray<AnyEvent> = [
+  {
+    type: 'PermissionGranted',
+    data: { account: 'bob', permission: 'access', by: filler, reason: null, at: at(1) },
+  },
+  {
+    type: 'ReactionAdded',
+    data: { messageId: 'm1', subspace: 'main', by: filler, emoji: '👍', at: at(1) },
+  },
   { type: 'AccountBanned', data: { subject: 'bob', by: filler, reason: null, until: null, at: at(1) } },
   { type: 'AccountMuted', data: { subject: 'bob', by: filler, reason: null, until: null, at: at(1) } },
   { type: 'EntityPinned', data: { ...pinned, by: filler, at: at(1) } },
+  {
+    type: 'BanListFollowed',
+    data: { listId: 'a-list', source: { kind: 'owner' }, by: filler, at: at(1) },
+  },
   {
     type: 'PlaceTaken',
     data: { subject: 'bob', subspace: 'main', ahead: 'others', until: at(300), at: at(1) },

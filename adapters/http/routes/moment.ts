@@ -194,6 +194,7 @@ const at = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
       mutes: 'array',
       entities: 'array',
       filters: 'array',
+      ban_lists: 'array',
       settings: 'object',
       settings_set_by: 'object',
       messages: 'array',

@@ -150,6 +150,7 @@ export type Sent = {
     readonly scene_ownership?: 'free' | 'ask' | 'locked'
     readonly motion_tracks?: boolean
     readonly motion_days?: number
+    readonly publish_bans?: boolean
     readonly settings?: Readonly<Record<string, unknown>>
     readonly spaceType?: 'post' | 'document' | 'community' | 'global'
     readonly spaceId?: string
@@ -298,6 +299,7 @@ export type Told = {
       readonly scene_ownership: 'free' | 'ask' | 'locked'
       readonly motion_tracks: boolean
       readonly motion_days: number
+      readonly publish_bans: boolean
       readonly settings: Readonly<Record<string, unknown>>
     }
     readonly scene: {
@@ -659,6 +661,7 @@ export type Code =
   | 'event_not_found'
   | 'checkpoint_not_found'
   | 'tile_not_found'
+  | 'list_not_found'
   | 'key_not_found'
   | 'subscription_not_found'
   | 'words_held'

@@ -2,28 +2,13 @@
 import { html, nothing } from 'lit'
 import { api, query, spacePath } from './api.js'
 import { nameOf, to, when, who } from './parts.js'
-import { problemBox, View } from './view.js'
+import './lists.js'
+import { Sending } from './sending.js'
+import { problemBox } from './view.js'
 
 const part = encodeURIComponent
 const did = ({ held, approved, reported, muted_until }) =>
   [held && (approved ? 'let through, not posted yet' : 'held'), reported && 'reported', muted_until && 'writer muted'].filter(Boolean).join(' · ')
-
-/** Sends, and loads anew. */
-class Sending extends View {
-  static properties = { ...View.properties, space: {}, generation: {}, told: { state: true } }
-  static about = ['space', 'generation']
-  async send(method, path, body) {
-    this.told = null
-    try {
-      await api(`${spacePath(this.space)}${path}`, { method, ...(body ? { body } : {}) })
-      await this.reload()
-      return true
-    } catch (problem) {
-      this.told = problem
-      return false
-    }
-  }
-}
 
 class FilteredQueue extends Sending {
   static properties = { ...Sending.properties, quiet: {}, cursor: { state: true } }
@@ -113,7 +98,8 @@ class FiltersView extends Sending {
           <label>Mute for, in seconds<input name="mute_seconds" type="number" min="1" max="604800"></label>
           <button type="submit" class="primary">Set it</button>
           <p class="hint">A filter of that name is replaced. For admins; every change is on the <a href=${`${to.room(this.space)}/record`}>record</a>.</p>
-        </form></section></div>`
+        </form></section></div>
+      <ban-lists .space=${this.space} .generation=${this.generation}></ban-lists>`
   }
 }
 customElements.define('filters-view', FiltersView)

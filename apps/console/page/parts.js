@@ -40,7 +40,7 @@ export const when = (iso, how = 'short') => {
 export const KINDS = {
   people: { label: 'people', of: /^(Entry|Seat|Session|Place|Voice|Hand)/ },
   words: { label: 'words', of: /^(Message|Reaction)/ },
-  moderation: { label: 'moderation', of: /^(Permission|Account|Settings|Filter|SpaceOpened)/ },
+  moderation: { label: 'moderation', of: /^(Permission|Account|Settings|Filter|BanList|SpaceOpened)/ },
   refusals: { label: 'refusals', of: /^CommandRefused$/ },
   other: { label: 'looks and other', of: /^/ },
 }
@@ -60,6 +60,11 @@ export const summaryOf = ({ action, details }) => {
       return JSON.stringify(of.changes ?? {})
     case 'FilterSet':
       return `${of.filterId ?? ''}: ${(of.acts ?? []).join(', ')}`
+    case 'BanListFollowed':
+    case 'BanListLeft':
+      return of.listId ?? ''
+    case 'BanListChanged':
+      return `${of.listId ?? ''}: ${of.added?.length ?? 0} more or other, ${of.removed?.length ?? 0} fewer`
     case 'FilterRemoved':
     case 'FilterActed':
       return [of.filterId, of.act, of.until && `until ${of.until}`].filter(Boolean).join(' · ')

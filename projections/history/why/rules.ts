@@ -5,14 +5,15 @@ import { commandEntry } from '../../../domain/commands.ts'
 import type { Actor } from '../../../domain/identity.ts'
 import { isSettingName, type SettingName } from '../../../domain/settings.ts'
 import { accessOf, inForce, rank, roleOf } from '../../../domain/space/access.ts'
+import { listedIn } from '../../../domain/space/ban-list.ts'
 import type { ContentFacts, LooksAt } from '../../../domain/space/commands.ts'
-import { looksForInWords } from '../../../domain/space/events.ts'
+import { looksForInWords, sourceInWords } from '../../../domain/space/events.ts'
 import { lineOf, nextInQueue } from '../../../domain/space/queue.ts'
 import { hasTheWord } from '../../../domain/space/stage.ts'
 import type { Restriction, SpaceState } from '../../../domain/space/state.ts'
 import { isOver } from '../../../domain/text.ts'
 import { whoIs } from '../names.ts'
-import type { Ref } from '../refs.ts'
+import { listKey, type Ref } from '../refs.ts'
 import type { Standing } from '../space-standing.ts'
 import type { AnyCommand } from './asked.ts'
 import type { Cause } from './cause.ts'
@@ -31,6 +32,8 @@ export type Rule = {
     | 'own_session'
     | 'message'
     | 'filter'
+    | 'ban_list'
+    | 'ban_list_followed'
     | 'filter_mute'
   readonly value: unknown
   readonly says: string
@@ -104,6 +107,26 @@ export const rulesFor = async (scene: Scene, rights: Rights): Promise<ReadonlyAr
       )
   }
 
+  /** By name, or by an entry of a list that the space follows. */
+  const banned = async (): Promise<void> => {
+    const own = inForce(state.bans, actor.id, at)
+    const listed = access.ban === null || own !== null ? null : listedIn(state.lists, actor.id)
+    if (listed === null) return restriction('ban', access.ban)
+    const { list, entry } = listed
+    await add(
+      'ban_list',
+      { list_id: list.listId, entity: entry.entity, reason: entry.reason, from: entry.from },
+      `The ban list ${list.listId} (${sourceInWords(list.source)}) names ${who}: ${entry.entity}${entry.from === null ? '' : `, banned from ${entry.from}`}${entry.reason === null ? '' : `, because ${entry.reason}`}.`,
+      refs.lists.get(listKey(list.listId, entry.entity)),
+    )
+    await add(
+      'ban_list_followed',
+      list.listId,
+      `The space followed the ban list ${list.listId}.`,
+      refs.lists.get(list.listId),
+    )
+  }
+
   const isSystem = actor.kind === 'system'
   if (isSystem && !commandEntry(command.type).looksAt.includes('line')) return rules
   const access = accessOf(state, actor, facts, at)
@@ -114,7 +137,7 @@ export const rulesFor = async (scene: Scene, rights: Rights): Promise<ReadonlyAr
       facts.exists ? `The space was ${facts.visibility}.` : 'The content of the space was gone.',
       refs.opened,
     )
-    await restriction('ban', access.ban)
+    await banned()
   }
 
   const subjectOf = (sessionId: string | undefined): string | null => {

@@ -1,0 +1,206 @@
+/** Ban lists over REST: given in Matrix's form, followed from another room and from all rooms of an owner, kept up to date, and named
+ *  by why. */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { createListKeeper } from '../../apps/commands/ban-lists.ts'
+import { type TestHttp, testHttp } from '../../infra/testing/http.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: whatever the server sent; the test says what it must be
+type Json = any
+const test = suite<{ http: TestHttp }>('ban lists over REST')
+const [ROOM, OTHER] = ['/api/spaces/post/alice/my-post', '/api/spaces/post/alice/my-360-photo']
+
+const ask = async (
+  { app, bearer, clock }: TestHttp,
+  call: string,
+  who: string,
+  payload?: object,
+): Promise<Json> => {
+  clock.ms += 1_000
+  const [method, url = ''] = call.split(' ') as ['GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH', string]
+  const answer = await app.inject({
+    method,
+    url,
+    headers: bearer(who),
+    ...(payload === undefined ? {} : { payload }),
+  })
+  return { status: answer.statusCode, ...JSON.parse(answer.body) }
+}
+const done = async (...asked: Parameters<typeof ask>): Promise<Json> => {
+  const answer = await ask(...asked)
+  assert.is(answer.status, 200, `${asked[1]}: ${answer.error}`)
+  return answer
+}
+const keeperOf = ({ commands, deps, clock }: TestHttp, failures: string[] = []) =>
+  createListKeeper({
+    commands,
+    models: deps.readModels,
+    content: deps.content,
+    clock: { now: () => clock.ms },
+    ids: { uuid: () => crypto.randomUUID() },
+    onFailure: (_, cause) => failures.push(cause),
+  })
+const rule = (entity: string, reason = 'spam') => ({
+  type: 'm.policy.rule.user',
+  state_key: `rule:${entity}`,
+  content: { entity, reason, recommendation: 'm.ban' },
+})
+
+test.before(async (context) => {
+  context.http = await testHttp()
+  await done(context.http, `PUT ${ROOM}/permissions/maria`, 'alice', { permission: 'moderate' })
+})
+test.after(({ http }) => http.close())
+
+test('given a list in Matrix’s form, then whom it names may not enter, and why names the list and the entry', async ({
+  http,
+}) => {
+  const answer = await done(http, `PUT ${ROOM}/lists/friends`, 'alice', {
+    name: 'https://example.org/bans.json',
+    rules: [rule('@dave:hive', 'sold hats'), rule('@spam-*:hive'), rule('@erin:example.org')],
+  })
+  assert.equal([answer.entries, answer.passed_over], [2, 1])
+  for (const who of ['dave', 'spam-1'])
+    assert.is((await ask(http, `POST ${ROOM}/join`, who, {})).code, 'banned', who)
+  assert.is((await ask(http, `POST ${ROOM}/join`, 'erin', {})).status, 200)
+  await http.settled()
+  const { entries } = await done(http, `GET ${ROOM}/audit?action=CommandRefused&account=dave`, 'maria')
+  const why = await done(http, `GET ${ROOM}/why?event=${entries[0].event_id}`, 'maria')
+  assert.is(why.agrees, true)
+  const named = why.rules.find((one: Json) => one.rule === 'ban_list')
+  assert.equal(named.value, { list_id: 'friends', entity: 'dave', reason: 'sold hats', from: null })
+  assert.match(
+    named.says,
+    /The ban list friends \(from https:\/\/example.org\/bans.json\) names dave: dave, because sold hats\./,
+  )
+  assert.is(named.because.type, 'BanListChanged')
+  assert.match(why.says.join(' '), /alice followed the ban list friends/)
+  const { lists } = await done(http, `GET ${ROOM}/lists`, 'maria')
+  assert.equal(
+    lists.map((one: Json) => [one.list_id, one.source, one.name, one.entries]),
+    [['friends', 'given', 'https://example.org/bans.json', 2]],
+  )
+  assert.equal((await done(http, `GET ${ROOM}/lists/friends`, 'maria')).rules, [
+    rule('@dave:hive', 'sold hats'),
+    rule('@spam-*:hive'),
+  ])
+})
+
+test('given more of a list, then it is added where it is to be kept, and else replaces it', async ({
+  http,
+}) => {
+  await done(http, `PUT ${ROOM}/lists/friends`, 'alice', { rules: [rule('@frank:hive')], keep: true })
+  const entities = async () =>
+    (await done(http, `GET ${ROOM}/lists/friends`, 'alice')).rules.map((one: Json) => one.content.entity)
+  assert.equal(await entities(), ['@dave:hive', '@spam-*:hive', '@frank:hive'])
+  await done(http, `PUT ${ROOM}/lists/friends`, 'alice', { rules: [rule('@frank:hive')] })
+  assert.equal(await entities(), ['@frank:hive'])
+  await done(http, `DELETE ${ROOM}/lists/friends`, 'alice')
+  assert.is((await ask(http, `GET ${ROOM}/lists/friends`, 'alice')).code, 'list_not_found')
+  assert.is((await ask(http, `POST ${ROOM}/join`, 'frank', {})).status, 200)
+})
+
+test('given those who may not, then they neither read nor follow lists, nor learn of a room', async ({
+  http,
+}) => {
+  for (const [who, call] of [
+    ['erin', `GET ${ROOM}/lists`],
+    ['erin', `GET ${ROOM}/ban-list`],
+    ['maria', `PUT ${ROOM}/lists/mine`],
+    ['erin', `DELETE ${ROOM}/lists/mine`],
+  ] as const)
+    assert.is(
+      (await ask(http, call, who, call.startsWith('GET') ? undefined : { rules: [] })).code,
+      'forbidden',
+      call,
+    )
+  for (const call of ['GET lists', 'GET ban-list', 'PUT lists/mine']) {
+    const [method, path] = call.split(' ')
+    const there = await ask(
+      http,
+      `${method} /api/spaces/post/alice/hidden-draft/${path}`,
+      'erin',
+      method === 'GET' ? undefined : { rules: [] },
+    )
+    assert.is(there.code, 'space_not_found', call)
+  }
+  for (const body of [
+    {},
+    { rules: [], owner: true },
+    { rules: ['x'] },
+    { space: 'nonsense' },
+    { space: 'post:alice/my-post' },
+  ])
+    assert.match(
+      (await ask(http, `PUT ${ROOM}/lists/mine`, 'alice', body)).code,
+      /^invalid_/,
+      JSON.stringify(body),
+    )
+})
+
+test('given a room that publishes its bans, when another follows them, then it is kept up to date until they are published no more', async ({
+  http,
+}) => {
+  const keeper = keeperOf(http)
+  await done(http, `PUT ${OTHER}/bans/dave`, 'alice', { reason: 'sold hats' })
+  await http.settled()
+  const CAROLS = '/api/spaces/document/123'
+  const follow = () => ask(http, `PUT ${CAROLS}/lists/theirs`, 'carol', { space: 'post:alice/my-360-photo' })
+  assert.is((await follow()).code, 'forbidden')
+  await done(http, `PATCH ${OTHER}/settings`, 'alice', { publish_bans: true })
+  assert.equal((await done(http, `GET ${OTHER}/ban-list`, 'erin')).rules, [rule('@dave:hive', 'sold hats')])
+  assert.is((await follow()).entries, 1)
+  await done(http, `PUT ${OTHER}/bans/frank`, 'alice', {})
+  await http.settled()
+  assert.is(await keeper.pass(), 1)
+  assert.is(await keeper.pass(), 0)
+  const entities = async () =>
+    (await done(http, `GET ${CAROLS}/lists/theirs`, 'carol')).rules.map((one: Json) => one.content.entity)
+  assert.equal(await entities(), ['@dave:hive', '@frank:hive'])
+  await done(http, `DELETE ${OTHER}/bans/dave`, 'alice', {})
+  await http.settled()
+  await keeper.pass()
+  assert.equal(await entities(), ['@frank:hive'])
+  await done(http, `PATCH ${OTHER}/settings`, 'alice', { publish_bans: false })
+  await http.settled()
+  await keeper.pass()
+  assert.equal(await entities(), [])
+})
+
+test('given an owner’s rooms, when one follows the bans of all of them, then whoever is banned from one is put out of it', async ({
+  http,
+}) => {
+  const failures: string[] = []
+  const keeper = keeperOf(http, failures)
+  assert.is((await ask(http, `PUT ${ROOM}/lists/mine`, 'maria', { owner: true })).code, 'forbidden')
+  await done(http, `PUT ${ROOM}/lists/mine`, 'alice', { owner: true })
+  const rest = { socketId: 'judy-socket', subspace: 'main', position: null, avatarData: null, boot: 'b' }
+  const joined = await http.commands.space({
+    by: { kind: 'account', id: 'judy' },
+    space: { type: 'post', id: 'alice/my-post' },
+    id: crypto.randomUUID(),
+    command: { type: 'JoinSpace', sessionId: 'judy-session', ...rest },
+  })()
+  assert.is(joined._tag, 'Right')
+  await done(http, `PUT ${OTHER}/bans/judy`, 'alice', { reason: 'loud' })
+  await http.settled()
+  await keeper.pass()
+  assert.equal(failures, [])
+  await http.settled()
+  const { rules } = await done(http, `GET ${ROOM}/lists/mine`, 'alice')
+  assert.ok(rules.some((one: Json) => one.content.entity === '@judy:hive' && one.content.reason === 'loud'))
+  const { entries } = await done(http, `GET ${ROOM}/audit?action=SessionLeft`, 'alice')
+  const left = entries.find((row: Json) => row.details.sessionId === 'judy-session')
+  assert.equal([left.details.reason, left.details.note], ['banned', 'loud'])
+  const why = await done(http, `GET ${ROOM}/why?event=${left.event_id}`, 'alice')
+  assert.is(why.agrees, true)
+  const refused = await ask(http, `POST ${ROOM}/join`, 'judy', {})
+  assert.is(refused.code, 'banned')
+  await http.settled()
+  const then = await done(http, `GET ${ROOM}/at?time=${new Date(http.clock.ms).toISOString()}`, 'alice')
+  assert.equal(
+    then.ban_lists.map((one: Json) => [one.list_id, one.source.kind]),
+    [['mine', 'owner']],
+  )
+})
+test.run()

@@ -1,0 +1,20 @@
+// A view of a room that sends something and then loads anew; what was refused is told in `told`.
+import { api, spacePath } from './api.js'
+import { View } from './view.js'
+
+export class Sending extends View {
+  static properties = { ...View.properties, space: {}, generation: {}, told: { state: true } }
+  static about = ['space', 'generation']
+  /** Whether it was done. */
+  async send(method, path, body) {
+    this.told = null
+    try {
+      await api(`${spacePath(this.space)}${path}`, { method, ...(body ? { body } : {}) })
+      await this.reload()
+      return true
+    } catch (problem) {
+      this.told = problem
+      return false
+    }
+  }
+}

@@ -1,0 +1,53 @@
+/** Has one server at a time bring the ban lists up to date that are made of others' bans. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type pg from 'pg'
+import type { Logger } from '../../adapters/logger.ts'
+import { reasonOf } from '../../adapters/observing.ts'
+import { leadUntilAborted } from '../../adapters/postgres/leader.ts'
+import { LOCKS } from '../../adapters/postgres/locks.ts'
+import { createListKeeper, type ListKeeping } from '../commands/ban-lists.ts'
+
+/** Milliseconds between two looks at whether bans have changed. */
+const EVERY = 5_000
+
+export const keepBanLists = (
+  deps: Omit<ListKeeping, 'onFailure'>,
+  { databaseUrl, logger }: { readonly databaseUrl: string; readonly logger: Logger },
+): { readonly stop: () => Promise<void> } => {
+  const over = new AbortController()
+  const work = async (client: pg.Client): Promise<void> => {
+    // Once the connection is lost, so is the lock: the work goes on elsewhere.
+    const lost = new AbortController()
+    client.once('end', () => lost.abort())
+    const signal = AbortSignal.any([over.signal, lost.signal])
+    const keeper = createListKeeper({
+      ...deps,
+      onFailure: ({ space_type, space_id, list_id }, cause) =>
+        logger.warn(
+          { space: `${space_type}:${space_id}`, list: list_id, cause },
+          'a ban list is not up to date',
+        ),
+    })
+    while (!signal.aborted) {
+      await keeper.pass()
+      await delay(EVERY, undefined, { signal }).catch(() => {})
+    }
+  }
+  const led = leadUntilAborted({
+    databaseUrl,
+    name: 'presence-ban-lists',
+    lock: LOCKS.fillingBanLists,
+    provesSession: false,
+    signal: over.signal,
+    work,
+    onFailure: (error, before) => {
+      if (before === 0) logger.warn({ error: reasonOf(error) }, 'ban lists can’t be kept up to date now')
+    },
+  })
+  return {
+    stop: async () => {
+      over.abort()
+      await led
+    },
+  }
+}

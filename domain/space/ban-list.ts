@@ -1,0 +1,160 @@
+/** A list of bans that a space follows, as events and states have it, and Matrix's form of one (policy rules). */
+import * as E from 'fp-ts/lib/Either.js'
+import * as t from 'io-ts'
+import { Actor, isSubject, type Subject } from '../identity.ts'
+import { type Invalid, invalid, isLongerThan, isText } from '../text.ts'
+import { Time } from '../time.ts'
+
+const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
+
+/** Where its entries come from: they were given; the bans of another space; those of all other spaces of the owner. */
+export const BanListSource = t.union([
+  t.type({ kind: t.literal('given'), name: nullable(t.string) }),
+  t.type({ kind: t.literal('space'), space: t.string }),
+  t.type({ kind: t.literal('owner') }),
+])
+export type BanListSource = t.TypeOf<typeof BanListSource>
+
+/** `entity`: an account, a guest or a service; `*` stands for any characters, `?` for one. `from`: the space whose ban it is. */
+export const ListedBan = t.type({ entity: t.string, reason: nullable(t.string), from: nullable(t.string) })
+export type ListedBan = t.TypeOf<typeof ListedBan>
+
+export const ListDone = { listId: t.string, by: Actor, at: Time }
+/** As a state has it. `entries` in the order in which they came. */
+export const StoredBanList = t.type({
+  ...ListDone,
+  source: BanListSource,
+  entries: t.readonlyArray(t.intersection([ListedBan, t.type({ at: Time })])),
+})
+export type BanList = t.TypeOf<typeof StoredBanList>
+export type BanLists = ReadonlyMap<string, BanList>
+
+export const MAX_LISTS = 10
+/** Of all lists of a space together. */
+export const MAX_LISTED = 1_000
+/** Of those, such as have a `*` or a `?`: each is looked at for everybody who comes. */
+export const MAX_GLOBS = 100
+const MAX_ENTITY = 64
+const MAX_WHY = 200
+
+// ── whom a list names ──────────────────────────────────────────────────────────────────────────────────────
+
+const isGlob = (entity: string): boolean => /[*?]/.test(entity)
+
+/** Whether the name is one that the pattern stands for. After a `*` only the last one is ever tried again, so it takes at most as many
+ *  steps as the pattern has signs for each of the name’s. */
+export const matches = (pattern: string, name: string): boolean => {
+  let at = 0
+  let next = 0
+  let star = -1
+  let restart = 0
+  while (at < name.length) {
+    const sign = pattern[next]
+    if (sign === '*') {
+      star = next
+      restart = at
+      next += 1
+    } else if (sign === '?' || sign === name[at]) {
+      next += 1
+      at += 1
+    } else if (star >= 0) {
+      restart += 1
+      at = restart
+      next = star + 1
+    } else return false
+  }
+  while (pattern[next] === '*') next += 1
+  return next === pattern.length
+}
+
+/** What kept somebody out, and of which list. */
+export type Listed = { readonly list: BanList; readonly entry: BanList['entries'][number] }
+type Index = { readonly exact: ReadonlyMap<Subject, Listed>; readonly globs: ReadonlyArray<Listed> }
+
+/** By the lists themselves, which are never written to. */
+const indexes = new WeakMap<BanLists, Index>()
+const indexOf = (lists: BanLists): Index => {
+  const known = indexes.get(lists)
+  if (known !== undefined) return known
+  const exact = new Map<Subject, Listed>()
+  const globs: Listed[] = []
+  for (const list of lists.values())
+    for (const entry of list.entries)
+      if (isGlob(entry.entity)) globs.push({ list, entry })
+      else if (!exact.has(entry.entity)) exact.set(entry.entity, { list, entry })
+  const index = { exact, globs }
+  indexes.set(lists, index)
+  return index
+}
+
+/** The entry that names `subject`, of whichever list: one of its own name before a pattern. */
+export const listedIn = (lists: BanLists, subject: Subject): Listed | null => {
+  if (lists.size === 0) return null
+  const { exact, globs } = indexOf(lists)
+  return exact.get(subject) ?? globs.find(({ entry }) => matches(entry.entity, subject)) ?? null
+}
+
+export const globsIn = (lists: BanLists): number => indexOf(lists).globs.length
+export const countIn = (lists: BanLists): number => {
+  let count = 0
+  for (const { entries } of lists.values()) count += entries.length
+  return count
+}
+
+// ── Matrix's form ──────────────────────────────────────────────────────────────────────────────────────────
+
+/** Who is somebody here, as Matrix would call them: a colon stands as `=3a` in its local names. */
+const SERVER = ':hive'
+const RULE = 'm.policy.rule.user'
+/** Names under which rules were written before they had this one. */
+const RULES: ReadonlySet<unknown> = new Set([RULE, 'm.room.rule.user', 'org.matrix.mjolnir.rule.user'])
+const BANS: ReadonlySet<unknown> = new Set(['m.ban', 'org.matrix.mjolnir.ban'])
+
+const toMatrix = (entity: string): string => `@${entity.replaceAll(':', '=3a')}${SERVER}`
+
+/** Null for somebody of another server, who is nobody here. */
+const fromMatrix = (entity: string): string | null => {
+  if (!entity.startsWith('@')) return entity
+  const end = entity.indexOf(':')
+  const server = end < 0 ? '' : entity.slice(end)
+  return server === SERVER ? entity.slice(1, end).replaceAll('=3a', ':') : null
+}
+
+/** A policy rule as Matrix has it: a state event. */
+export const policyOf = ({ entity, reason }: Pick<ListedBan, 'entity' | 'reason'>) => ({
+  type: RULE,
+  state_key: `rule:${toMatrix(entity)}`,
+  content: { entity: toMatrix(entity), reason: reason ?? '', recommendation: 'm.ban' },
+})
+
+type Json = Readonly<Record<string, unknown>>
+const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null
+
+const isEntity = (entity: string): boolean =>
+  entity.length <= MAX_ENTITY &&
+  (isGlob(entity) ? /^[a-z0-9.:*?-]+$/.test(entity) && /[^*?]/.test(entity) : isSubject(entity))
+
+const cut = (reason: unknown): string | null => {
+  if (!isText(reason) || reason === '') return null
+  return isLongerThan(reason, MAX_WHY) ? [...reason].slice(0, MAX_WHY).join('') : reason
+}
+
+/** The bans among these rules. What is a rule about something else (rooms, servers), recommends something else, was withdrawn (no
+ *  content), or names nobody who could be here, is passed over and counted. */
+export const readPolicies = (
+  rules: ReadonlyArray<unknown>,
+): E.Either<Invalid, { readonly entries: ReadonlyArray<ListedBan>; readonly passed: number }> => {
+  const entries = new Map<string, ListedBan>()
+  let passed = 0
+  for (const rule of rules) {
+    if (!isObject(rule) || !isObject(rule.content))
+      return invalid('rules', 'A rule is { type, state_key, content: { entity, reason, recommendation } }.')
+    const { entity, reason, recommendation } = rule.content
+    const here = typeof entity === 'string' ? fromMatrix(entity) : null
+    if (!RULES.has(rule.type) || !BANS.has(recommendation) || here === null || !isEntity(here)) passed += 1
+    else entries.set(here, { entity: here, reason: cut(reason), from: null })
+  }
+  return entries.size > MAX_LISTED
+    ? invalid('rules', `A space’s lists have at most ${MAX_LISTED} entries.`)
+    : E.right({ entries: [...entries.values()], passed })
+}

@@ -1,0 +1,67 @@
+/** The ban lists that are made of others' bans, and the bans that they are made of. */
+import * as t from 'io-ts'
+import { sql } from 'slonik'
+import { nullable, type Query, query, spaceType } from '../query.ts'
+import type { FollowedListRow, SourceBanRow } from '../read-models.ts'
+
+type Fragment = ReturnType<typeof sql.fragment>
+const IN_FORCE = sql.fragment`(b.until IS NULL OR b.until > now())`
+/** Of the list `l`: the bans of its space, or those of all other spaces of whoever follows them as their owner. */
+const bansOfList = (columns: Fragment): Fragment => sql.fragment`
+  SELECT ${columns} FROM presence_bans b
+    WHERE l.source_kind = 'space' AND b.space_type = l.source_type AND b.space_id = l.source_id AND ${IN_FORCE}
+  UNION ALL
+  SELECT ${columns} FROM presence_spaces s JOIN presence_bans b ON b.space_type = s.space_type AND b.space_id = s.space_id
+    WHERE l.source_kind = 'owner' AND s.owner = l.followed_by AND ${IN_FORCE}
+      AND (s.space_type <> l.space_type OR s.space_id <> l.space_id)`
+
+/** In the order of their keys, after that one. `print` is another whenever the bans are others, or what is published is. */
+export const followedLists = (
+  after: readonly [string, string, string] | null,
+  limit: number,
+): Query<FollowedListRow> => {
+  const [type, id, list] = after ?? ['', '', '']
+  return query(
+    sql.unsafe`SELECT l.space_type, l.space_id, l.list_id, l.source_kind, l.source_type, l.source_id, l.followed_by,
+        coalesce((o.others ->> 'publish_bans')::bool, false) AS published,
+        md5(coalesce(p.bans, '') || coalesce(o.others ->> 'publish_bans', '')) AS print
+      FROM presence_ban_lists l
+      LEFT JOIN presence_space_settings o ON o.space_type = l.source_type AND o.space_id = l.source_id
+      CROSS JOIN LATERAL (
+        SELECT string_agg(concat_ws(' ', b.space_type, b.space_id, b.subject, b.reason), E'\n'
+          ORDER BY b.space_type, b.space_id, b.subject) AS bans
+        FROM (${bansOfList(sql.fragment`b.space_type, b.space_id, b.subject, b.reason`)}) AS b
+      ) AS p
+      WHERE l.source_kind <> 'given' AND (l.space_type, l.space_id, l.list_id) > (${type}, ${id}, ${list})
+      ORDER BY l.space_type, l.space_id, l.list_id LIMIT ${limit}`,
+    t.type({
+      space_type: spaceType,
+      space_id: t.string,
+      list_id: t.string,
+      source_kind: t.string,
+      source_type: nullable(spaceType),
+      source_id: nullable(t.string),
+      followed_by: t.string,
+      published: t.boolean,
+      print: t.string,
+    }),
+  )
+}
+
+/** The bans that such a list is made of, whoever set a source up: a subject's first by the space's name counts. */
+export const bansOfSource = (
+  source: Pick<
+    FollowedListRow,
+    'space_type' | 'space_id' | 'source_kind' | 'source_type' | 'source_id' | 'followed_by'
+  >,
+  limit: number,
+): Query<SourceBanRow> =>
+  query(
+    sql.unsafe`SELECT DISTINCT ON (b.subject) b.subject, b.reason, b.space_type, b.space_id
+      FROM (SELECT ${source.space_type}::text AS space_type, ${source.space_id}::text AS space_id,
+        ${source.source_kind}::text AS source_kind, ${source.source_type}::text AS source_type,
+        ${source.source_id}::text AS source_id, ${source.followed_by}::text AS followed_by) AS l
+      CROSS JOIN LATERAL (${bansOfList(sql.fragment`b.subject, b.reason, b.space_type, b.space_id`)}) AS b
+      ORDER BY b.subject, b.space_type, b.space_id LIMIT ${limit}`,
+    t.type({ subject: t.string, reason: nullable(t.string), space_type: spaceType, space_id: t.string }),
+  )

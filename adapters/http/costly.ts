@@ -15,7 +15,7 @@ declare module 'fastify' {
   }
 }
 
-/** Of one network, or one account, in a minute, and at once. */
+/** How many such reads one network, or one account, may make in a minute, and at once. */
 export const COSTLY_PER_MINUTE = 600
 const REMEMBERED = 50_000
 
@@ -39,17 +39,17 @@ const COSTLY = new Set([
   '/api/presence/waitlist/:id/status',
 ])
 
-/** Pages that every visitor reads, but that cost several milliseconds each: a network may read so many in a minute, and at once. */
+/** Pages that every visitor reads, but that cost several milliseconds each: how many a network may read in a minute, and at once. */
 export const PAGES_PER_MINUTE = 2_000
 const PAGES = new Set(['/api/spaces', '/api/chat/:type/:id/messages'])
 
-/** What one counts as: a search for words three times, an export fifteen times and by its length (`npm run bench -- limits` measures
- *  both). */
+/** How much one counts: a search for words three times, an export fifteen times and by its length (`npm run bench --
+ *  limits` measures both). */
 export const WORTH = { search: 3, export: 15 }
-/** So many characters of an answer that lasts count as one more. */
+/** In an answer that lasts, each of this many characters counts as one more read. */
 export const PAID_CHARACTERS = 128 * 1_024
-/** A search for rooms, or a page far into their list, counts as one for each so many milliseconds, and at most for a second: how much there is
- *  to search grows with the content. */
+/** A search for rooms, or a page far into their list, counts once for each of this many milliseconds that it takes, at
+ *  most for a second: how much there is to search grows with the content. */
 export const CHARGED_MS = 25
 const MOST_CHARGED_MS = 1_000
 const NEAR = 1_000
@@ -62,7 +62,7 @@ const isSearchOfRooms = ({ query, routeOptions }: FastifyRequest): boolean => {
 const worthOf = ({ query, headers, routeOptions }: FastifyRequest): number => {
   if (/\/(evidence|me\/data)$/.test(routeOptions.url ?? '')) return WORTH.export
   const { text, format } = query as { readonly text?: unknown; readonly format?: unknown }
-  // Before it is decoded what is left out is undefined, after it null.
+  // What is left out is undefined before decoding, and null after it.
   const isExport = (format ?? 'json') !== 'json' || /csv|ndjson/.test(headers.accept ?? '')
   return isExport ? WORTH.export : (text ?? null) === null ? 1 : WORTH.search
 }
@@ -73,9 +73,9 @@ export type ReadLimits = {
 }
 
 export type Costly = {
-  /** Once it is known who asks. Throws `slow_down`. */
+  /** To be called once it is known who asks. Throws `slow_down`. */
   readonly asked: (request: FastifyRequest, caller: Caller) => void
-  /** For characters that were answered: how many milliseconds to wait before the next. */
+  /** Pays for characters that were sent: returns how many milliseconds to wait before the next. */
   readonly paid: (request: FastifyRequest, caller: Caller, characters: number) => number
 }
 

@@ -1,5 +1,5 @@
-/** What can be asked about reports and cases, one entry each. Ids are made by the server. What is decided is `decide.ts`.
- *  Nothing that they say is kept of a refused one: it would tell whoever reads refusals that there was a report. */
+/** The commands about reports and cases, one entry each. The server makes the ids; `decide.ts` decides. Nothing that a
+ *  refused command says is kept: it would tell whoever reads refusals that there was a report. */
 import * as t from 'io-ts'
 import { type AnyFields, type CommandWith, field, network } from '../fields.ts'
 import type { RateClass } from '../space/commands.ts'
@@ -7,9 +7,9 @@ import { ActKind, type AppealOutcome, type CloseOutcome } from './events.ts'
 
 type Entry<F extends AnyFields> = {
   readonly fields: F
-  /** In words; the rule is the decision's. */
+  /** Who may send it, in words; the rule itself is in the decider. */
   readonly who: string
-  /** In words. */
+  /** What it does, in words. */
   readonly says: string
   readonly rate: RateClass
   readonly asksContent: true
@@ -32,14 +32,14 @@ const caseId = field(t.string, '', hidden)
 const words = field(t.string, '', hidden)
 const rule = field(t.union([t.string, t.null]), null, hidden)
 const reason = field(t.union([t.string, t.null]), null, hidden)
-/** The server knows the caller for one of SYSTEM_ADMINS, who stand above every space's owner here. */
+/** The server recognised the caller as one of SYSTEM_ADMINS, who are above every space's owner here. */
 const asSystemAdmin = field(t.union([t.boolean, t.undefined]), undefined, hidden)
 
 export const CASE_COMMANDS = {
   FileReport: command({
     fields: {
       reportId: field(t.string, '', hidden),
-      /** Of the case that it opens where none is open about the same. */
+      /** The id of the case that it opens if no case about the same target is open. */
       caseId,
       target,
       words,

@@ -1,4 +1,4 @@
-/** Who may report, who handles a case, and who hears an appeal. To all others a case looks like one that there is not. */
+/** Who may report, who handles a case, and who hears an appeal. For everybody else a case looks as if it did not exist. */
 import * as E from 'fp-ts/lib/Either.js'
 import { type Known, knownMessage } from '../chat/messages.ts'
 import { canonicalId, isMessageId } from '../chat/text.ts'
@@ -35,8 +35,8 @@ const CASE_NOT_FOUND = refuse({ _tag: 'CaseNotFound' })
 
 // ── who handles ────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Whether the caller may handle what is about `subject`: a moderator above them. A case about an equal or a higher one, or
- *  about oneself, is for those above. */
+/** Whether the caller may handle a case about `subject`: a moderator above them may. People above the caller handle
+ *  cases about the caller, and about people of equal or higher role. */
 const mayHandle = (
   talk: Talk,
   subject: Subject,
@@ -53,16 +53,16 @@ const mayHandle = (
 
 type OfCase = { readonly caseId: string; readonly asSystemAdmin?: boolean | undefined }
 
-/** The case that a moderator's command names, where they may handle it. */
+/** The case that a moderator's command names, if they may handle it. */
 const handled = (talk: Talk, { caseId, asSystemAdmin }: OfCase): E.Either<CaseRefusal, Case> => {
   const known = talk.cases.cases.get(caseId)
-  // Judged for nobody in particular where there is none, so that both answer alike.
+  // If there is no such case, the right is checked for nobody in particular, so that both get the same answer.
   const may = mayHandle(talk, known?.subject ?? '', asSystemAdmin)
   if (E.isLeft(may)) return may
   return known === undefined ? CASE_NOT_FOUND : E.right(known)
 }
 
-/** The same, where it is in their hands. */
+/** The same, if they have taken the case. */
 const inHand = (talk: Talk, command: OfCase): E.Either<CaseRefusal, Case> => {
   const of = handled(talk, command)
   if (E.isLeft(of)) return of
@@ -91,7 +91,7 @@ const aimAtMessage = ({ find, by }: Talk, target: Of<'message'>): E.Either<CaseR
   return E.right({ subject: message.author, about, key: keyOfTarget(about) })
 }
 
-/** What lasts in a scene has somebody who pinned it; the rest of a scene is in no record. */
+/** A pinned entity has somebody who pinned it; the rest of a scene is in no record. */
 const aimAtEntity = ({ state, by }: Talk, target: Of<'entity'>): E.Either<CaseRefusal, Aimed> => {
   const pinned = state.pinned.get(pinKey(target.subspace, target.entityId))
   if (pinned === undefined || !isSubject(pinned.by.id)) return refuse({ _tag: 'EntityNotFound' })
@@ -99,7 +99,7 @@ const aimAtEntity = ({ state, by }: Talk, target: Of<'entity'>): E.Either<CaseRe
   return E.right({ subject: pinned.by.id, about: target, key: keyOfTarget(target) })
 }
 
-/** Who a target is of, and where it is. */
+/** Whose a target is, and where it is. */
 const aim = (talk: Talk, target: CaseTarget): E.Either<CaseRefusal, Aimed> => {
   switch (target.kind) {
     case 'person':
@@ -118,7 +118,7 @@ const openedBy = (talk: Talk, caseId: string, { subject, about }: Aimed): CaseEv
   data: { caseId, subject, about, moment: talk.moment, by: actorOf(talk.by), at: talk.at },
 })
 
-/** Null where there is room for one more of theirs. */
+/** Null if they may make one more report. */
 const tooMany = ({ by, cases }: Talk, network: string | null, isNew: boolean): CaseRefusal | null => {
   const most = by.kind === 'guest' ? MAX_OF_GUEST : MAX_OF_ACCOUNT
   const over = (max: number): CaseRefusal => ({ _tag: 'TooManyReports', max })
@@ -129,7 +129,8 @@ const tooMany = ({ by, cases }: Talk, network: string | null, isNew: boolean): C
   return isNew && cases.open.size >= room ? over(room) : null
 }
 
-/** A report about what is before the moderators already joins it; a reporter's second one changes nothing, and is not told. */
+/** A report joins the open case about its target, if there is one; a reporter's second report about it changes nothing,
+ *  and they are not told so. */
 const report = (talk: Talk, command: CaseCommandOf<'FileReport'>): Decision => {
   const { access, by, at, cases } = talk
   if (by.kind !== 'account' && by.kind !== 'guest') return refuse({ _tag: 'Forbidden', needs: 'self' })
@@ -140,7 +141,7 @@ const report = (talk: Talk, command: CaseCommandOf<'FileReport'>): Decision => {
   if (E.isLeft(aimed)) return aimed
   const open = cases.cases.get(cases.open.get(aimed.right.key) ?? '')
   if (open?.reporters.has(by.id) === true || (open?.reporters.size ?? 0) >= MAX_REPORTERS) return E.right([])
-  // Sent once more, long after.
+  // It is a repeat, long afterwards.
   if (open === undefined && cases.cases.has(command.caseId)) return E.right([])
   const network = by.kind === 'guest' ? (command.network ?? null) : null
   const over = tooMany(talk, network, open === undefined)
@@ -202,7 +203,8 @@ const readWorded = (asked: { rule: string | null; reason: string | null }): E.Ei
   return E.isLeft(reason) ? reason : E.right({ rule: rule.right, reason: reason.right })
 }
 
-/** An act was carried out already: what lifts one is the hearer's, the rest is of whoever has the case in hand, or had. */
+/** Records an act that was carried out already: one that lifts an act may be recorded by whoever hears the appeal, any
+ *  other by whoever has, or had, taken the case. */
 const recordAct = (talk: Talk, command: CaseCommandOf<'RecordAct'>): Decision => {
   const isLifting = command.act === 'unban' || command.act === 'unmute'
   const of = isLifting ? heard(talk, command) : inHand(talk, command)
@@ -237,7 +239,7 @@ const parseReasonOrNone = (reason: string | null): E.Either<CaseRefusal, string>
 
 // ── appeals ────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Of the one who was acted on alone: banned, or shown out of a private space, they may still. */
+/** Only the person acted on may appeal, even if they were banned or lost access to a private space. */
 const appeal = (talk: Talk, command: CaseCommandOf<'Appeal'>): Decision => {
   const { by, at, cases } = talk
   const known = cases.cases.get(command.caseId)
@@ -252,7 +254,8 @@ const appeal = (talk: Talk, command: CaseCommandOf<'Appeal'>): Decision => {
   ])
 }
 
-/** None who acted, and none below one who did: what a higher one set is no lower one's to lift. */
+/** Whether the caller may hear an appeal: nobody who acted, and nobody below somebody who did, since nobody lower may
+ *  lift what somebody higher set. */
 const mayHear = (
   talk: Talk,
   { hands }: Case,
@@ -269,7 +272,7 @@ const mayHear = (
     : refuse({ _tag: 'Forbidden', needs: above })
 }
 
-/** The case, where an appeal waits that the caller may decide. */
+/** The case, if it has a waiting appeal that the caller may decide. */
 const heard = (talk: Talk, command: OfCase): E.Either<CaseRefusal, Case> => {
   const of = handled(talk, command)
   if (E.isLeft(of)) return of
@@ -315,17 +318,17 @@ const talkOf = (asked: CaseAsked, cases: CasesState, moment: StoodAt): Talk => {
   }
 }
 
-/** `moment`: the revisions of the space and of the chat that are in what the command brings. */
+/** `asked.moment`: the revisions of the space's and the chat's states in `asked`. */
 export const decideCase = (asked: CaseAsked, cases: CasesState): Decision => {
   const { command, moment } = asked
   return RULES[command.type](talkOf(asked, cases, moment), command as never)
 }
 
-/** The same question for reads: whether a caller is shown a case about `subject`. */
+/** The same question for reads: whether a caller may see a case about `subject`. */
 export const mayRead = (context: DecisionContext, subject: Subject, asSystemAdmin: boolean): boolean =>
   E.isRight(mayHandle(context as Talk, subject, asSystemAdmin))
 
-/** The message that a report names and the chat's window can't speak for. */
+/** The message that a report names and that must be looked up if the chat's window does not have it. */
 export const messageNeeded = ({ command }: Pick<CaseAsked, 'command'>): string | null => {
   if (command.type !== 'FileReport' && command.type !== 'OpenCase') return null
   return command.target.kind === 'message' ? canonicalId(command.target.messageId) : null

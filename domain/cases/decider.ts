@@ -6,7 +6,7 @@ import { evolveCases, forkCases } from './evolve.ts'
 import type { CaseRefusal } from './refusals.ts'
 import { type CaseAsked, type CasesState, initialCases } from './state.ts'
 
-/** What is reported in a space, and what comes of it. Its commands bring the states of the space and of its chat. */
+/** Decides what is reported in a space, and what is done about it. Its commands come with the states of the space and of its chat. */
 export const casesDecider: Decider<CasesState, CaseAsked, CaseEvent, CaseRefusal> = {
   initial: initialCases,
   decide: decideCase,

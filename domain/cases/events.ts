@@ -1,5 +1,5 @@
-/** The facts of a space's cases, one entry each: what was reported, what came of it, and who heard an appeal. Who reported is
- *  in these streams alone, and only those who may handle a case are shown them. */
+/** The events of a space's cases, one entry each: what was reported, what was done about it, and who heard an appeal.
+ *  Who reported is only in these streams, which only people who may handle a case can see. */
 import * as t from 'io-ts'
 import { Actor } from '../identity.ts'
 import type { Concerns, Words } from '../space/events.ts'
@@ -8,7 +8,7 @@ import { Time } from '../time.ts'
 
 type Entry<Data> = {
   readonly stream: 'cases'
-  /** The schema that it is written in (`upcast.ts` brings older ones up). */
+  /** The schema in which it is written (`upcast.ts` converts older ones). */
   readonly schema: number
   readonly data: t.Type<Data>
   readonly concerns: Concerns
@@ -22,7 +22,7 @@ const event = <Data>(data: t.Type<Data>, says: Entry<Data>['says']): Entry<Data>
   says,
 })
 
-/** What a case is about: a message, a person as such, or what somebody pinned in a room's scene. */
+/** What a case is about: a message, a person as such, or an entity that somebody pinned in a room's scene. */
 export const About = t.union([
   t.type({ kind: t.literal('message'), messageId: t.string, subspace: t.string }),
   t.type({ kind: t.literal('person') }),
@@ -30,7 +30,7 @@ export const About = t.union([
 ])
 export type About = t.TypeOf<typeof About>
 
-/** The revisions of the space and of its chat, as they stood: -1 for nothing yet. */
+/** The revisions of the space and of its chat at that time: -1 for nothing yet. */
 export const StoodAt = t.type({ space: t.number, chat: t.number })
 export type StoodAt = t.TypeOf<typeof StoodAt>
 
@@ -64,7 +64,7 @@ export const CASE_EVENTS = {
   ReportFiled: event(
     t.intersection([
       t.type({ ...step, reportId: t.string, words: t.string, moment: StoodAt }),
-      // Of a guest: where it came from, whose share of the open reports it took.
+      // For a guest: the network from whose share of open reports this one was taken.
       t.partial({ network: t.string }),
     ]),
     ({ words }, { actor }) => `${actor} reported it: ${orNothing(words)}`,
@@ -78,11 +78,11 @@ export const CASE_EVENTS = {
     t.type({
       ...step,
       act: ActKind,
-      /** ISO 8601; null for good, and for acts that have no end. */
+      /** ISO 8601; null if it never ends, and for acts without an end. */
       until: nullable(t.string),
       rule: t.string,
       reason: nullable(t.string),
-      /** The place of the act in its own stream: its last event. */
+      /** The act's last event, in its own stream. */
       in: t.union([t.literal('space'), t.literal('chat')]),
       revision: t.number,
     }),

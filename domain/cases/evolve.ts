@@ -21,7 +21,7 @@ const count = (state: CasesState, key: string, by: number): void => {
   else writable(state.reports).delete(key)
 }
 
-/** All that counts as open of it, as it is opened (1) and as it is closed (-1). */
+/** Counts a report as open (1), or no longer (-1). */
 const countReport = (state: CasesState, reporter: string, network: string | null, by: 1 | -1): void => {
   count(state, reporter, by)
   if (network !== null) count(state, keyOfNetwork(network), by)
@@ -36,7 +36,7 @@ const forget = (state: CasesState, id: string): void => {
   ;(state.closed as Set<string>).delete(id)
 }
 
-/** What is closed waits for an appeal, where there may be one. */
+/** Keeps a closed case, if there may be an appeal. */
 const rest = (state: CasesState, known: Case): void => {
   if (known.acts === 0 || known.appeal === 'decided') {
     forget(state, known.id)
@@ -77,7 +77,7 @@ const closeCase = (state: CasesState, known: Case, { data }: CaseEventOf<'CaseCl
 }
 
 const recordAct = (state: CasesState, known: Case, { data }: CaseEventOf<'CaseActed'>): void => {
-  // What lifts an act is nothing to appeal against.
+  // Nobody can appeal against the lifting of an act.
   if (data.act === 'unban' || data.act === 'unmute') return
   const appealUntil = Date.parse(data.at) + APPEAL_DAYS * DAY
   put(state, { ...known, acts: known.acts + 1, hands: withHand(known, data.by.id), appealUntil })
@@ -90,7 +90,7 @@ const addReport = (state: CasesState, known: Case, { data }: CaseEventOf<'Report
   countReport(state, data.by.id, network, 1)
 }
 
-/** An event of a case that is not held any more changes nothing. */
+/** An event of a case that is no longer in the state changes nothing. */
 const onCase = (state: CasesState, known: Case, event: Exclude<CaseEvent, { type: 'CaseOpened' }>): void => {
   switch (event.type) {
     case 'ReportFiled':

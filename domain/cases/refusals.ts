@@ -3,12 +3,12 @@ import type { ChatRefusal } from '../chat/refusals.ts'
 
 export type CaseRefusal =
   | ChatRefusal
-  /** No such case, or none that the caller may know of: the two are one to the caller. */
+  /** There is no such case, or none that the caller may know of: the caller can't tell which. */
   | { readonly _tag: 'CaseNotFound' }
-  /** Somebody else has it in hand, or nobody yet. */
+  /** Somebody else has taken the case, or nobody has yet. */
   | { readonly _tag: 'CaseNotTaken' }
   | { readonly _tag: 'CaseIsClosed' }
-  /** Of one reporter, or of one network's guests, or of the whole space. */
+  /** The limit of one reporter, of one network's guests, or of the whole space is reached. */
   | { readonly _tag: 'TooManyReports'; readonly max: number }
   /** There is nothing to appeal against (any more). */
   | { readonly _tag: 'NothingToAppeal' }

@@ -4,7 +4,7 @@ import * as t from 'io-ts'
 import { About } from './events.ts'
 import { type Case, type CasesState, initialCases, keyOfAbout, keyOfNetwork } from './state.ts'
 
-/** Of the shape below: a snapshot of another version is not read, and the cases are folded anew. */
+/** The version of the shape below: a snapshot of another version is not read, and the cases are folded again. */
 const CASES_SNAPSHOT = 1
 
 const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
@@ -25,7 +25,7 @@ const CasesSnapshot = t.type({
   version: t.literal(CASES_SNAPSHOT),
   length: t.number,
   cases: t.array(KeptCase),
-  /** Ids, the longest closed first. */
+  /** Ids, those closed the longest first. */
   closed: t.array(t.string),
 })
 
@@ -40,7 +40,7 @@ export const toSnapshot = (state: CasesState): t.TypeOf<typeof CasesSnapshot> =>
   closed: [...state.closed],
 })
 
-/** The state that `toSnapshot` was given, or why this is no snapshot that can be read. */
+/** The state from the result of `toSnapshot`, or why it can't be read. */
 export const fromSnapshot = (json: unknown): E.Either<string, CasesState> => {
   if (!CasesSnapshot.is(json)) return E.left(`Not a snapshot of cases of version ${CASES_SNAPSHOT}.`)
   const cases = new Map<string, Case>()

@@ -1,5 +1,5 @@
-/** What decisions about cases are made on. Only what may still be asked about is held: a case that is closed, and against which
- *  nothing can be appealed (any more), is forgotten here. Its story stays on the log. */
+/** The state on which decisions about cases are made. It has only cases about which there may still be commands: one
+ *  that is closed, and against which nothing can be appealed (any more), is forgotten here. Its events stay on the log. */
 import type { ChatState, Found } from '../chat/state.ts'
 import type { Subject } from '../identity.ts'
 import type { DecisionInput } from '../space/commands.ts'
@@ -8,17 +8,17 @@ import type { SpaceState } from '../space/state.ts'
 import type { CaseCommand, CaseTarget } from './commands.ts'
 import type { About, StoodAt } from './events.ts'
 
-/** Days in which an act can be appealed against. */
+/** For how many days an appeal against an act can be made. */
 export const APPEAL_DAYS = 30
-/** Open reports of one guest, of one account, and of all guests of one network. */
+/** How many open reports one guest, one account, and all guests of one network may have. */
 export const MAX_OF_GUEST = 3
 export const MAX_OF_ACCOUNT = 10
 export const MAX_OF_NETWORK = 30
-/** Reporters of one case: what further ones say is taken and not kept. */
+/** The most reporters of one case: reports of further ones are accepted but not kept. */
 export const MAX_REPORTERS = 100
-/** Cases that are open in a space at once; guests open half of them at most. */
+/** The most cases that are open in a space at once; guests may open at most half of them. */
 export const MAX_OPEN = 1_000
-/** Closed cases that may still be appealed against: the longest closed is forgotten first. */
+/** The most closed cases that are kept for appeals: those closed the longest are forgotten first. */
 export const MAX_CLOSED = 5_000
 
 export type Case = {
@@ -26,27 +26,27 @@ export type Case = {
   readonly subject: Subject
   readonly about: About
   readonly status: 'open' | 'taken' | 'closed'
-  /** Who has it in hand. */
+  /** Who has taken the case. */
   readonly takenBy: Subject | null
   /** Who acted or closed it: none of them hears the appeal. */
   readonly hands: ReadonlyArray<Subject>
   readonly acts: number
   readonly appeal: 'none' | 'made' | 'decided'
-  /** Until when (ms since the epoch) one may appeal; null before anything was done. */
+  /** Until when (ms since the epoch) the person may appeal; null before anything was done. */
   readonly appealUntil: number | null
-  /** Who reported it, and the network that they took a share of (null for none), while it is open. */
+  /** Who reported it, and the network to whose share the report counts (null for none), while it is open. */
   readonly reporters: ReadonlyMap<Subject, string | null>
 }
 
 export type CasesState = {
-  /** Events in the stream so far: the next one's revision. */
+  /** How many events are in the stream so far: the next one's revision. */
   readonly length: number
   readonly cases: ReadonlyMap<string, Case>
   /** The open case about a target, by `targetKey`. */
   readonly open: ReadonlyMap<string, string>
-  /** Open reports by reporter, and by network (`networkKey`). */
+  /** The number of open reports by reporter, and by network (`networkKey`). */
   readonly reports: ReadonlyMap<string, number>
-  /** The closed ones among `cases`, the longest closed first. */
+  /** The closed ones among `cases`, those closed the longest first. */
   readonly closed: ReadonlySet<string>
 }
 
@@ -58,12 +58,12 @@ export const initialCases = (): CasesState => ({
   closed: new Set(),
 })
 
-/** A command and all that its decision needs beside the cases themselves: `found` has the message where the chat's window
- *  has it not. */
+/** A command and everything that its decision needs besides the cases themselves: `found` has the message if the chat's
+ *  window does not have it. */
 export type CaseAsked = DecisionInput<CaseCommand> & {
   readonly space: SpaceState
   readonly chat: ChatState
-  /** The revisions of both, for what is brought before the moderators. */
+  /** The revisions of both, for the moment that a report or a case records. */
   readonly moment: StoodAt
   readonly found?: Found
 }

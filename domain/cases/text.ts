@@ -13,7 +13,7 @@ const parse = (field: string, words: unknown, most: number): E.Either<Invalid, s
     : E.right(words.trim())
 }
 
-/** Words that may be none. */
+/** Words that may be empty. */
 export const parseWords = (words: unknown): E.Either<Invalid, string> => parse('text', words, MAX_WORDS)
 
 const some =

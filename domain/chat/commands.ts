@@ -1,4 +1,4 @@
-/** What can be asked of a space's chat, one entry each. `subspace` is where the caller is, or names on REST. */
+/** The commands of a space's chat, one entry each. `subspace` is where the caller is, or what a REST call names. */
 import * as t from 'io-ts'
 import {
   type AnyFields,
@@ -20,14 +20,14 @@ type Entry<F extends AnyFields> = {
   readonly fields: F
   /** Who may, in words; the rule itself is in the decider. */
   readonly who: string
-  /** In words. */
+  /** What it does, in words. */
   readonly says: string
   readonly rate: RateClass
   readonly asksContent: true
   readonly looksAt: ReadonlyArray<LooksAt>
-  /** The socket's event; several commands may be one. */
+  /** The socket's event, which several commands may share. */
   readonly socket: string
-  /** The command's fields, rebuilt from its event; null where the event does not say. */
+  /** The command's fields, rebuilt from its event; null if the event does not contain them. */
   readonly again: (event: ChatEvent) => ValuesOf<F> | null
 }
 const command = <F extends AnyFields>(entry: Omit<Entry<F>, 'asksContent'>): Entry<F> => ({
@@ -35,7 +35,7 @@ const command = <F extends AnyFields>(entry: Omit<Entry<F>, 'asksContent'>): Ent
   ...entry,
 })
 
-/** Erased words are empty. */
+/** Stands in for erased words, which are empty. */
 const known = (content: string): string => (content === '' ? SOME_WORDS : content)
 const reaction = ({ data }: ChatEvent) =>
   'emoji' in data ? { messageId: data.messageId, emoji: data.emoji } : null
@@ -62,7 +62,7 @@ export const CHAT_COMMANDS = {
       const { messageId: id, messageType, parentMessageId, content, network: from } = event.data
       return {
         messageId: id,
-        // One that waited was posted under an id that was known.
+        // A message that waited was posted under an id that was known already.
         fresh: !('heldAt' in event.data),
         subspace: event.data.subspace,
         content: known(content),

@@ -1,4 +1,4 @@
-/** Who may say what, to the space's rules and the chat's own. */
+/** Who may say what, by the space's rules and the chat's own. */
 import * as E from 'fp-ts/lib/Either.js'
 import { type Subject, writerOf } from '../identity.ts'
 import { MAIN } from '../names.ts'
@@ -36,15 +36,15 @@ type Decision = E.Either<ChatRefusal, ReadonlyArray<ChatEvent>>
 type Talk = DecisionContext & {
   readonly chat: ChatState
   readonly find: (id: string) => Known | null
-  /** What was looked up of a message, where anything was. */
+  /** The facts of a message, if they were looked up. */
   readonly lookedUp: (id: string) => MessageFacts | null
 }
 
 const NOT_FOUND: E.Either<ChatRefusal, never> = E.left({ _tag: 'MessageNotFound' })
 const NOT_YOURS: E.Either<ChatRefusal, never> = E.left({ _tag: 'Forbidden', needs: 'self' })
 
-/** May be in the space, the chat is open to them, and no filter has muted them. Nobody of at least a moderator’s rank is kept by
- *  a filter, whenever it muted them. */
+/** Whether they may be in the space, the chat is open to them, and no filter has muted them. Filters never keep
+ *  moderators and people above them from speaking, whenever they were muted. */
 const maySpeak = (talk: Talk): E.Either<ChatRefusal, void> => {
   const may = mayWrite(talk)
   if (E.isLeft(may)) return may
@@ -53,7 +53,7 @@ const maySpeak = (talk: Talk): E.Either<ChatRefusal, void> => {
   return quiet === null ? may : E.left({ _tag: 'Muted', until: quiet.until })
 }
 
-/** The same, but for filters. */
+/** The same, apart from filters. */
 const mayWrite = ({ access, state }: Talk): E.Either<ChatRefusal, void> => {
   if (E.isLeft(access.mayEnter)) return access.mayEnter
   if (!state.settings.chat_enabled) return E.left({ _tag: 'ChatDisabled' })
@@ -61,8 +61,8 @@ const mayWrite = ({ access, state }: Talk): E.Either<ChatRefusal, void> => {
   return E.right(undefined)
 }
 
-/** Seconds until the author may post again; 0 means now. Moderators and above need not wait. A last post that lies in the
- *  future (the clock was set back) makes nobody wait. */
+/** Seconds until the author may post again; 0 means now. Moderators and people above them need not wait. A last post in
+ *  the future (the clock was set back) makes nobody wait. */
 const wait = ({ state, access, chat, by, at }: Talk, turn: Subject = by.id): number => {
   const seconds = state.settings.slow_mode_seconds
   const last = chat.lastPosts.get(turn)
@@ -81,7 +81,7 @@ const turnOf = ({ state, by, at }: Talk, network: string | undefined): string | 
   return isSettled ? null : network
 }
 
-/** A guest's name is the server's: what a guest merely claims is never shown as a name. */
+/** A guest's name is made by the server: a name that a guest merely claims is never shown as such. */
 const displayName = ({ by }: Talk): string =>
   by.kind === 'guest' ? `Guest ${by.id.slice('guest:'.length, 'guest:'.length + 6)}` : by.id
 
@@ -90,7 +90,7 @@ type Sending = Omit<PostMessage, 'parentMessageId'> & {
   readonly parentMessageId: string | null
 }
 
-/** What was sent, in the forms that it is kept in. */
+/** What was sent, in the forms in which it is kept. */
 const readPost = (talk: Talk, command: PostMessage): E.Either<ChatRefusal, Sending> => {
   const messageId = parseMessageId('message_id', canonicalId(command.messageId))
   if (E.isLeft(messageId)) return messageId
@@ -110,7 +110,7 @@ const readPost = (talk: Talk, command: PostMessage): E.Either<ChatRefusal, Sendi
   })
 }
 
-/** The root of the thread that the message joins; null for one that is no reply. */
+/** The root of the thread that the message joins; null if it is not a reply. */
 const rootOf = (talk: Talk, { parentMessageId, subspace }: Sending): E.Either<ChatRefusal, string | null> => {
   if (parentMessageId === null) return E.right(null)
   const parent = talk.find(parentMessageId)
@@ -131,8 +131,8 @@ const messageOf = (talk: Talk, sending: Sending, threadRootId: string | null) =>
   at: talk.at,
 })
 
-/** A message that a filter held is sent again: by whoever sends anew what they sent, or by the server once a moderator let it
- *  through. It waited out what there was to wait for when it was sent first. */
+/** A message that a filter holds is sent again: by its author, or by the server after a moderator let it through. Slow
+ *  mode was waited out when it was first sent. */
 const postHeld = (talk: Talk, sending: Sending, held: Caught): Decision => {
   const facts = talk.lookedUp(sending.messageId)
   const isRepeat = held.author === talk.by.id && (facts === null || isSamePost(sending, facts))
@@ -198,7 +198,7 @@ const edit = (talk: Talk, command: EditMessage): Decision => {
   return E.right([{ type: 'MessageEdited', data }, ...actsOn(talk, sendingOf(data), filters)])
 }
 
-/** Who may settle what a filter caught: a moderator above the author. Null where nothing was caught. */
+/** Checks whether the caller may settle what a filter caught: a moderator above the author may. Null if nothing was caught. */
 const settled = (talk: Talk, messageId: string): E.Either<ChatRefusal, Caught | null> => {
   const { access, state, content, chat } = talk
   const may = mayAs(access, 'moderate')
@@ -220,7 +220,7 @@ const approve = (talk: Talk, command: ApproveMessage): Decision => {
   return E.right([{ type: 'MessageApproved', data }])
 }
 
-/** A message that was posted all the same is deleted with it. */
+/** If the message was posted all the same, it is deleted, too. */
 const drop = (talk: Talk, command: DropMessage): Decision => {
   const messageId = canonicalId(command.messageId)
   const of = settled(talk, messageId)
@@ -237,8 +237,8 @@ const drop = (talk: Talk, command: DropMessage): Decision => {
   ])
 }
 
-/** Authors may delete their own messages, even while muted or where chat is off, and take back one that a filter holds; moderators
- *  may delete those of people below them. */
+/** Authors may delete their own messages, even while muted or if chat is off, and take back one that a filter holds;
+ *  moderators may delete those of people below them. */
 const remove = (talk: Talk, command: DeleteMessage): Decision => {
   const messageId = canonicalId(command.messageId)
   const { access, state, content, by, at } = talk

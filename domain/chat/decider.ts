@@ -9,7 +9,7 @@ import { type ChatAsked, type ChatState, initialChat } from './state.ts'
 export { messagesNeeded, wordsNeeded } from './messages.ts'
 export { windowStart } from './state.ts'
 
-/** What is said in a space. Its commands bring the space's state, and what was looked up of older messages. */
+/** Decides what is said in a space. Its commands come with the space's state, and with older messages that were looked up. */
 export const chatDecider: Decider<ChatState, ChatAsked, ChatEvent, ChatRefusal> = {
   initial: initialChat,
   decide: decideChat,

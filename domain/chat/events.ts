@@ -1,4 +1,4 @@
-/** The facts of a space's chat, one entry each. How they fold is `evolve.ts`, how they are told `projections/live`. */
+/** The events of a space's chat, one entry each. `evolve.ts` folds them; `projections/live` has what clients are sent. */
 import * as t from 'io-ts'
 import { Actor } from '../identity.ts'
 import type { Concerns, Words } from '../space/events.ts'
@@ -8,7 +8,7 @@ import { Time } from '../time.ts'
 
 type Entry<Data> = {
   readonly stream: 'chat'
-  /** The schema that it is written in (`upcast.ts` brings older ones up). */
+  /** The schema in which it is written (`upcast.ts` converts older ones). */
   readonly schema: number
   readonly data: t.Type<Data>
   readonly concerns: Concerns
@@ -33,11 +33,11 @@ const Message = {
   messageType: t.string,
   content: t.string,
   parentMessageId: nullable(t.string),
-  /** The first message of the thread; null for one that is no reply. */
+  /** The first message of the thread; null if it is not a reply. */
   threadRootId: nullable(t.string),
   at: Time,
 }
-// In slow mode, of a guest who has not been there for as long as that: where it came from, whose turn it took.
+// Set in slow mode for a guest who has not been there for one waiting time yet: the network whose turn it took.
 const Turn = { network: t.string }
 const DID = { mute: 'muted', report: 'reported', hold: 'held' } as const
 
@@ -45,12 +45,12 @@ export const CHAT_EVENTS = {
   MessagePosted: event(
     t.intersection([
       t.type(Message),
-      // Since when it waited for a moderator, where a filter held it.
+      // Since when it waited for a moderator, if a filter held it.
       t.partial({ ...Turn, heldAt: Time }),
     ]),
     ({ content }, { actor }) => `${actor}: ${said(content)}`,
   ),
-  /** A filter of the room holds it until a moderator lets it through or drops it: the room hears nothing of it. */
+  /** A filter of the room holds it until a moderator lets it through or drops it: the room gets no news of it. */
   MessageHeld: event(
     t.intersection([t.type({ ...Message, filterId: t.string }), t.partial(Turn)]),
     ({ content, filterId }, { actor }) =>

@@ -1,5 +1,5 @@
-/** Folds a chat's events. Whatever falls out of the window is forgotten. It never fails, and it consumes the state it is
- *  given (see `Decider`). */
+/** Folds a chat's events. Whatever falls out of the window is forgotten. It never fails, and consumes the state that it
+ *  is given (see `Decider`). */
 import { MAX_SLOW_MODE_SECONDS } from '../settings.ts'
 import { MAX_RATE } from '../space/filter.ts'
 import type { ChatEvent, ChatEventOf } from './events.ts'
@@ -31,7 +31,7 @@ const writable = <K, V>(map: ReadonlyMap<K, V>): Map<K, V> => map as Map<K, V>
 
 const UNTOUCHED: Omit<RecentMessage, 'revision'> = { posted: null, deleted: false, edited: null }
 
-/** Puts an entry at the back: the front is what has been left alone the longest. */
+/** Puts an entry at the end: the first one is the one that was untouched for longest. */
 const toBack = <K, V>(map: ReadonlyMap<K, V>, key: K, value: V): void => {
   writable(map).delete(key)
   writable(map).set(key, value)

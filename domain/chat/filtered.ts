@@ -1,16 +1,17 @@
-/** What a room's filters have caught and moderators have not settled yet: messages that wait, people who may not write for a
- *  while, messages to look at. Folded by itself, since an explanation needs it as it was at any place of the chat. */
+/** What a room's filters have caught and moderators have not settled yet: messages that wait, people who may not write
+ *  for a while, messages to look at. It is folded separately, since an explanation needs it as of any place of the
+ *  chat. */
 import * as t from 'io-ts'
 import type { Subject } from '../identity.ts'
 import type { ChatEvent } from './events.ts'
 
-/** Messages of a space that may wait at once; of one writer; and of all guests together. */
+/** How many messages of a space may wait at once; of one writer; and of all guests together. */
 export const MAX_HELD = 200
 export const MAX_HELD_OF_ONE = 10
 export const MAX_HELD_OF_GUESTS = 100
-/** Everything that was caught and not settled: past it the oldest that does not wait is forgotten. */
+/** The most messages that are caught and not settled: beyond that, the oldest that does not wait is forgotten. */
 const MAX_CAUGHT = 500
-/** People who may not write for a while: past it the oldest may. */
+/** The most people who may not write for a while: beyond that, whoever was muted first may write again. */
 const MAX_QUIET = 5_000
 
 const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
@@ -19,14 +20,14 @@ export const Caught = t.type({
   messageId: t.string,
   author: t.string,
   subspace: t.string,
-  /** Of the event that caught it. */
+  /** The revision of the event that caught it. */
   revision: t.number,
   at: t.string,
   filterIds: t.readonlyArray(t.string),
-  /** It waits: nobody in the room was told of it. */
+  /** Whether it waits: then nobody in the room was sent it. */
   held: t.boolean,
   reported: t.boolean,
-  /** Until when the writer may not write for it (ISO 8601); null where they may. */
+  /** Until when its writer may not write because of it (ISO 8601); null if they may. */
   mutedUntil: nullable(t.string),
   /** Who let it through; it is posted next. */
   approvedBy: nullable(t.string),
@@ -37,7 +38,7 @@ export const Quiet = t.type({ subject: t.string, until: t.string, messageId: t.s
 export type Quiet = t.TypeOf<typeof Quiet>
 
 export type Filtered = {
-  /** By message id, the longest caught in front. */
+  /** By message id, those caught first come first. */
   readonly caught: ReadonlyMap<string, Caught>
   readonly quiet: ReadonlyMap<Subject, Quiet>
 }
@@ -84,7 +85,7 @@ const put = ({ caught }: Filtered, one: Caught): void => {
 const withFilter = (filterIds: ReadonlyArray<string>, filterId: string): ReadonlyArray<string> =>
   filterIds.includes(filterId) ? filterIds : [...filterIds, filterId]
 
-/** Writes to what it is given. `revision`: of the event in the chat. */
+/** Changes `filtered`. `revision`: the event's, in the chat. */
 export const evolveFiltered = (filtered: Filtered, event: ChatEvent, revision: number): void => {
   const { type, data } = event
   const known = filtered.caught.get(data.messageId)

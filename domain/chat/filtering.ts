@@ -1,5 +1,5 @@
-/** What a room's filters do about a message: decided where the message is, from the states alone. Moderators and those above
- *  them are caught by none. */
+/** What a room's filters do about a message: decided together with the message, from the states alone. Moderators and
+ *  people above them are never caught. */
 import * as E from 'fp-ts/lib/Either.js'
 import { foldedWords } from '../folded.ts'
 import type { Subject } from '../identity.ts'
@@ -21,8 +21,8 @@ export const quietOf = (chat: ChatState, subject: Subject, at: string): Quiet | 
   return quiet === undefined || Date.parse(quiet.until) <= Date.parse(at) ? null : quiet
 }
 
-/** Whether this would be more than `count` messages in `seconds`, of those that were written since the filter was set. A clock that
- *  was set back makes no message count twice. */
+/** Whether this would be more than `count` messages in `seconds`, of those written since the filter was set. A clock
+ *  that was set back makes no message count twice. */
 const isTooMany = (
   { chat, by, at }: Talk,
   { count, seconds }: { readonly count: number; readonly seconds: number },
@@ -37,7 +37,7 @@ const isTooMany = (
   return lately.length >= count
 }
 
-/** The filters that this message is caught by, in the order in which they were set. `isPosting`: an edit counts for no rate. */
+/** The filters that catch this message, in the order in which they were set. `isPosting`: an edit counts for no rate. */
 export const filtersFor = (talk: Talk, content: string, isPosting: boolean): ReadonlyArray<RoomFilter> => {
   const { state, access, by } = talk
   if (state.filters.size === 0 || by.kind === 'system' || rank(access.role) >= rank('moderate')) return []
@@ -62,7 +62,7 @@ const muting = (filters: ReadonlyArray<RoomFilter>): RoomFilter | undefined =>
       undefined,
     )
 
-/** What is done about a message beside holding it. */
+/** What is done about a message besides holding it. */
 export const actsOn = (
   { by, at }: DecisionContext,
   message: { readonly messageId: string; readonly subspace: string },
@@ -81,7 +81,7 @@ export const actsOn = (
   ]
 }
 
-/** Refuses one message more where as many wait as may. */
+/** Refuses one more message if as many wait as may. */
 export const mayWait = ({ chat, by }: Talk): E.Either<ChatRefusal, void> => {
   let all = 0
   let own = 0
@@ -97,7 +97,7 @@ export const mayWait = ({ chat, by }: Talk): E.Either<ChatRefusal, void> => {
   return isFull ? E.left({ _tag: 'WordsHeld', of: 'too many' }) : E.right(undefined)
 }
 
-/** The message of that id that waits, or null. */
+/** The message with that id if it waits, or null. */
 export const heldOf = (chat: ChatState, messageId: string): Caught | null => {
   const caught = chat.filtered.caught.get(messageId)
   return caught?.held === true ? caught : null

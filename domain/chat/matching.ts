@@ -1,12 +1,12 @@
 /** Finds a filter's words in a message in one pass over it, whatever the words and the message are: Aho and Corasick's
- *  automaton, built once a filter. */
+ *  automaton, built once per filter. */
 import { foldedWords } from '../folded.ts'
 
-/** `open`: the word may go on there (a `*` stood there). */
+/** `open…`: the word may continue there (there was a `*`). */
 type Phrase = { readonly text: string; readonly openStart: boolean; readonly openEnd: boolean }
 type Node = {
   readonly next: Map<number, Node>
-  /** Where the longest end of what was read so far that begins a phrase stands. */
+  /** The node of the longest suffix of what was read so far that is the beginning of a phrase. */
   fallback: Node | null
   /** The phrases that end here. */
   readonly ends: Phrase[]
@@ -56,7 +56,7 @@ const build = (words: ReadonlyArray<string>): Node => {
     child.fallback = root
     waiting.push(child)
   }
-  // Nearest the root first: a fallback is always nearer than its node.
+  // Nodes nearest the root come first: a fallback is always nearer than its node.
   for (let i = 0; i < waiting.length; i += 1) {
     const at = waiting[i]!
     for (const [unit, child] of at.next) {
@@ -70,7 +70,7 @@ const build = (words: ReadonlyArray<string>): Node => {
 }
 
 const OF_A_WORD = /[\p{L}\p{N}\p{M}_]/u
-/** Scripts that put nothing between words: there a word ends wherever it ends. */
+/** Scripts that put nothing between words: in them a word may end anywhere. */
 const WITHOUT_SPACES =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u
 
@@ -97,7 +97,7 @@ const stands = ({ text: phrase, openStart, openEnd }: Phrase, text: string, end:
   return openEnd || end >= text.length || !goesOn(before(text, end), after(text, end))
 }
 
-/** Whether `text`, as `foldedWords` gives it, has any of `words`. */
+/** Whether `text`, a result of `foldedWords`, has any of the words. */
 const has = (root: Node, text: string): boolean => {
   let at = root
   for (let i = 0; i < text.length; i += 1) {
@@ -108,10 +108,10 @@ const has = (root: Node, text: string): boolean => {
   return false
 }
 
-/** By the list itself: a filter that was set is never changed, only replaced. */
+/** Cached by the list object: a filter that was set is never changed, only replaced. */
 const built = new WeakMap<ReadonlyArray<string>, Node>()
 
-/** Whether the message has any of the words. `text`: as `foldedWords` gives it. */
+/** Whether the message has any of the words. `text` is a result of `foldedWords`. */
 export const hasAny = (words: ReadonlyArray<string>, text: string): boolean => {
   let root = built.get(words)
   if (root === undefined) {

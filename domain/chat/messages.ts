@@ -1,4 +1,4 @@
-/** What is known of a message: from the window, and from the read model where the window does not reach. */
+/** What is known about a message: from the window, and from the read model if it is older than the window. */
 import type { Subject } from '../identity.ts'
 import type { ChatCommand } from './commands.ts'
 import { heldOf } from './filtering.ts'
@@ -17,7 +17,7 @@ import { canonicalEmoji, canonicalId, isMessageId } from './text.ts'
 /** What must be equal for a repeated posting to count as the same one. */
 type Post = Pick<MessageFacts, 'subspace' | 'messageType' | 'parentMessageId' | 'content'>
 
-/** Whether the facts of a message are those of the posting; of one whose words are not known any more, all but those. */
+/** Whether the facts of a message are those of the posting; if its words are not known any more, all facts except those. */
 export const isSamePost = (post: Post, facts: MessageFacts): boolean =>
   isSamePlace(post, facts) && (facts.edited || facts.content === post.content)
 const isSamePlace = (a: Omit<Post, 'content'>, b: Omit<Post, 'content'>): boolean =>
@@ -32,23 +32,24 @@ export type Known = {
   readonly wasPostedAs: (post: Post) => boolean
   readonly readsAs: (content: string) => boolean
   readonly hasReaction: (subject: Subject, emoji: string) => boolean
-  /** How many there are of the subject. */
+  /** How many reactions the subject has on it. */
   readonly reactionsOf: (subject: Subject) => number
-  /** How many there are of everybody. */
+  /** How many reactions everybody has on it. */
   readonly reactions: () => number
 }
 
 const isWholeChat = (state: ChatState): boolean => windowStart(state) === 0
 
-/** The messages that the command names and the window does not hold. The caller looks them up in the read model (which
+/** The messages that the command names and the window does not have. The caller looks them up in the read model (which
  *  must be as new as `windowStart`) and passes them in as `found`, null for a message that does not exist. */
 export const messagesNeeded = (command: ChatCommand, state: ChatState): ReadonlyArray<string> => {
   if (isWholeChat(state)) return []
   return [...new Set(namedBeyond(command, state))].filter(isMessageId)
 }
 
-/** The revision of the posting that `by` repeats or wants to replace, where the window no longer has its words (a snapshot
- *  holds none), or of the message of theirs that a filter holds, whose words no state has. The caller reads the words there and passes them in as `found`, as edited where they were erased. */
+/** The revision of the posting that `by` repeats or wants to replace, if the window no longer has its words (a snapshot
+ *  has none), or of their message that a filter holds, whose words are in no state. The caller reads the words there
+ *  and passes them in as `found`, as edited if they were erased. */
 export const wordsNeeded = (command: ChatCommand, by: Subject, state: ChatState): number | null => {
   if (command.type !== 'PostMessage' || command.fresh === true) return null
   const id = canonicalId(command.messageId)
@@ -91,7 +92,7 @@ const hadReaction = (facts: MessageFacts | null, subject: Subject, emoji: string
     (reaction) => reaction.subject === subject && canonicalEmoji(reaction.emoji) === emoji,
   ) ?? false
 
-/** Null where there is no such message. What the window holds is newer than what was found. */
+/** Null if there is no such message. What the window has is newer than what was found. */
 export const knownMessage = (state: ChatState, found: Found | undefined, id: string): Known | null => {
   const recent = state.messages.get(id)
   const facts = found?.get(id) ?? null
@@ -99,7 +100,7 @@ export const knownMessage = (state: ChatState, found: Found | undefined, id: str
     state.reactions.get(reactionKey(id, subject, emoji))?.on ?? hadReaction(facts, subject, emoji)
   const posted = recent?.posted ?? null
   const isWhole = posted !== null && posted.revision >= windowStart(state)
-  /** Reactions of one subject or of all: counted in the window if it holds them all, else added to what was found. */
+  /** The reactions of one subject or of all: counted in the window if that has them all, else added to what was found. */
   const count = (subject: Subject | null): number => {
     if (isWhole) return state.counts.get(countKey(id, subject)) ?? 0
     const keys = new Set<string>()
@@ -122,7 +123,7 @@ export const knownMessage = (state: ChatState, found: Found | undefined, id: str
       wasPostedAs: (post) =>
         isSamePlace(post, posted) &&
         (posted.words === UNKNOWN_WORDS
-          ? // Where nobody knows the words any more, the id and the place must do.
+          ? // If nobody knows the words any more, the id and the place must suffice.
             facts === null || facts.edited || facts.content === post.content
           : digestOf(post.content) === posted.words),
       readsAs: (content) => (recent.edited ?? posted.words) === digestOf(content),
@@ -139,7 +140,7 @@ export const knownMessage = (state: ChatState, found: Found | undefined, id: str
     subspace: facts.subspace,
     threadRootId: facts.threadRootId,
     deleted,
-    // The read model no longer has the first words of an edited or deleted message, so the id alone must do.
+    // The read model no longer has the first words of an edited or deleted message, so the id alone must suffice.
     wasPostedAs: (post) =>
       facts.edited ||
       edited !== null ||

@@ -4,7 +4,7 @@ import type { SpaceRefusal } from '../space/refusals.ts'
 export type ChatRefusal =
   | SpaceRefusal
   | { readonly _tag: 'MessageNotFound' }
-  /** The id is taken by another message (of another author, or with other words). */
+  /** Another message (of another author, or with other words) has this id. */
   | { readonly _tag: 'MessageIdTaken' }
-  /** A filter holds such words for moderators, and this can't wait for them: an edit, or one message more than may wait. */
+  /** A filter holds such words for moderators, but this message can't wait for them: it is an edit, or one more than may wait. */
   | { readonly _tag: 'WordsHeld'; readonly of: 'edit' | 'too many' }

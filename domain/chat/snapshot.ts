@@ -6,7 +6,7 @@ import { filteredIn, StoredFiltered, storedFiltered } from './filtered.ts'
 import { type ChatState, initialChat, type RecentMessage } from './state.ts'
 import { canonicalEmoji } from './text.ts'
 
-/** Of the shape below: a snapshot of another version is not read, and the chat is folded anew. */
+/** The version of the shape below: a snapshot of another version is not read, and the chat is folded again. */
 export const CHAT_SNAPSHOT = 1
 
 const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
@@ -31,9 +31,9 @@ const Whole = t.type({
 })
 const ChatSnapshot = t.intersection([
   Whole,
-  // Left out where there is nothing, and not in one that was written before there were filters.
+  // Left out if there is nothing, and missing if written before there were filters.
   t.partial({
-    /** Author; when, and the revision, of each. */
+    /** Author; time and revision of each post. */
     posts: t.array(t.tuple([t.string, t.array(t.tuple([t.number, t.number]))])),
     filtered: StoredFiltered,
   }),
@@ -70,13 +70,13 @@ const withFiltered = ({ filtered }: ChatState): Pick<ChatSnapshot, 'filtered'> =
   return stored === undefined ? {} : { filtered: stored }
 }
 
-/** Written before emoji had one form, it may have another. */
+/** A key written before emoji had one form may have another. */
 const keptKey = (key: string): string => {
   const end = key.lastIndexOf(' ') + 1
   return key.slice(0, end) + canonicalEmoji(key.slice(end))
 }
 
-/** The state that `toSnapshot` was given, or why this is no snapshot that can be read. */
+/** The state from the result of `toSnapshot`, or why it can't be read. */
 export const fromSnapshot = (json: unknown): E.Either<string, ChatState> => {
   if (!ChatSnapshot.is(json)) return E.left(`Not a chat's snapshot of version ${CHAT_SNAPSHOT}.`)
   const messages = json.messages.map(([id, revision, posted, deleted, edited]): [string, RecentMessage] => [

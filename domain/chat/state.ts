@@ -1,4 +1,4 @@
-/** What a chat's decisions are made on: a window of its last events, however long the chat is. */
+/** The state on which a chat's decisions are made: a window of its last events, however long the chat is. */
 import type { Subject } from '../identity.ts'
 import type { DecisionInput } from '../space/commands.ts'
 import type { SpaceState } from '../space/state.ts'
@@ -10,7 +10,7 @@ export const WINDOW = 2_000
 /** How many authors' last posts the state remembers, for slow mode. */
 export const AUTHORS = 5_000
 
-/** A message as the read model knows it, for one that the window does not hold. */
+/** A message from the read model, for one that the window does not have. */
 export type MessageFacts = {
   /** An account name or a guest id. */
   readonly author: Subject
@@ -23,13 +23,13 @@ export type MessageFacts = {
   readonly deleted: boolean
   readonly reactions: ReadonlyArray<{ readonly subject: Subject; readonly emoji: string }>
 }
-/** By message id; null for one that is not there. */
+/** By message id; null for one that does not exist. */
 export type Found = ReadonlyMap<string, MessageFacts | null>
 
-/** A command and all that its decision needs beside the chat's own state. `found` has what `messagesNeeded` named. */
+/** A command and everything that its decision needs besides the chat's own state. `found` has the messages that `messagesNeeded` named. */
 export type ChatAsked = DecisionInput<ChatCommand> & { readonly space: SpaceState; readonly found?: Found }
 
-/** What the posting said; its words as a digest, so that the window stays small whatever people write. */
+/** What the posting said; its words only as a digest, so that the window stays small whatever people write. */
 export type Posted = {
   readonly revision: number
   readonly author: Subject
@@ -40,35 +40,35 @@ export type Posted = {
   /** Digest of the content. */
   readonly words: string
 }
-/** A message touched within the window. */
+/** A message that was touched within the window. */
 export type RecentMessage = {
-  /** Of the last event that touched it. */
+  /** The revision of the last event that touched it. */
   readonly revision: number
-  /** Null where the posting is older than the window was. */
+  /** Null if the posting was older than the window. */
   readonly posted: Posted | null
   readonly deleted: boolean
-  /** Digest of the words as last edited; null where not edited within the window. */
+  /** Digest of the words of the last edit; null if it was not edited within the window. */
   readonly edited: string | null
 }
 export type RecentReaction = { readonly revision: number; readonly on: boolean }
 
 export type ChatState = {
-  /** Events in the stream so far: the next one's revision. */
+  /** How many events are in the stream so far: the next one's revision. */
   readonly length: number
-  /** By message id, the longest untouched in front. */
+  /** By message id, those untouched for longest first. */
   readonly messages: ReadonlyMap<string, RecentMessage>
-  /** By message, subject and emoji (see `reactionKey`), the oldest in front. */
+  /** By message, subject and emoji (see `reactionKey`), the oldest first. */
   readonly reactions: ReadonlyMap<string, RecentReaction>
   /** How many of those are on, by message and by message and subject (see `countKey`), so that adding one needs no search. */
   readonly counts: ReadonlyMap<string, number>
-  /** When each author last posted (ms since the epoch), the oldest in front. */
+  /** When each author last posted (ms since the epoch), the oldest first. */
   readonly lastPosts: ReadonlyMap<Subject, number>
-  /** When each author posted within the window, for filters that count; whoever posted longest ago in front. */
+  /** When each author posted within the window, for filters that count; whoever posted longest ago comes first. */
   readonly posts: ReadonlyMap<Subject, Posts>
-  /** What filters caught, and nobody has settled. */
+  /** What filters caught and nobody has settled. */
   readonly filtered: Filtered
 }
-/** Of one author: the last times (ms since the epoch), oldest first, at most `MAX_RATE`; the revision of the last. */
+/** One author's last times (ms since the epoch), oldest first, at most `MAX_RATE`; and the revision of the last. */
 export type Posts = {
   readonly revision: number
   readonly times: ReadonlyArray<{ readonly at: number; readonly revision: number }>
@@ -84,24 +84,23 @@ export const initialChat = (): ChatState => ({
   filtered: nothingFiltered(),
 })
 
-/** The first revision that the window is sure of. What the read model says of older messages must include
- *  everything before it. */
+/** The first revision that the window has completely. What the read model says about older messages must include everything before it. */
 export const windowStart = (state: ChatState): number => Math.max(0, state.length - WINDOW)
 
 export const reactionKey = (messageId: string, subject: Subject, emoji: string): string =>
   `${messageId} ${subject} ${emoji}`
 
-/** Of a message's reactions, of all or of one subject. */
+/** The key of the count of a message's reactions: of all subjects, or of one. */
 export const countKey = (messageId: string, subject: Subject | null): string =>
   subject === null ? messageId : `${messageId} ${subject}`
 
 /** The key of a network's last post, among those of authors. */
 export const networkKey = (network: string): Subject => `network ${network}`
 
-/** Stands for the digest where the words are no longer known: a snapshot holds none. */
+/** Replaces the digest if the words are no longer known: a snapshot has none. */
 export const UNKNOWN_WORDS = ''
 
-/** cyrb53 and the length: enough to tell an author's own words from other words of theirs. */
+/** cyrb53 and the length: enough to distinguish different words of the same author. */
 export const digestOf = (text: string): string => {
   let a = 0xdeadbeef
   let b = 0x41c6ce57

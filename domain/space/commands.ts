@@ -29,11 +29,11 @@ import { Ownership } from './pin.ts'
 import { Permission, type Role } from './roles.ts'
 import type { SpaceState } from './state.ts'
 
-/** Commands that share an allowance (`apps/commands/limits.ts`). */
+/** Classes of commands that share a rate limit (`apps/commands/limits.ts`). */
 export type RateClass = 'presence' | 'moderation' | 'chat' | 'chat-change' | 'report'
 
-/** What a decision looks at, in the order in which an explanation tells it. A setting is told by its name and value; the
- *  others have their own words. */
+/** What a decision looks at, in the order in which an explanation states it. A setting is stated by its name and value;
+ *  the others have their own words. */
 export type LooksAt =
   | SettingName
   | 'guests'
@@ -54,7 +54,7 @@ export type LooksAt =
   | 'standing mute'
   | 'target’s session'
 
-/** How a command whose fields are exactly what is sent is reached. `rest`: the path below the space, which may name a
+/** How to reach a command whose fields are exactly what is sent. `rest`: the path below the space, which may name a
  *  field; the other fields are in the body. */
 export type Wire = {
   readonly socket: string
@@ -65,15 +65,15 @@ type Entry<F extends AnyFields> = {
   readonly fields: F
   /** Who may, in words; the rule itself is in the decider. */
   readonly who: string
-  /** In words. */
+  /** What it does, in words. */
   readonly says: string
   readonly rate: RateClass
   /** Whether its decision needs to know what the content says. */
   readonly asksContent: boolean
   readonly looksAt: ReadonlyArray<LooksAt>
-  /** Null where each edge has its own code for it, or where only the system sends it. */
+  /** Null if each edge has its own code for it, or if only the system sends it. */
   readonly wire: Wire | null
-  /** The command's fields, rebuilt from its events; null where they don't say. */
+  /** The command's fields, rebuilt from its events; null if they don't contain them. */
   readonly again: (of: Events, before: SpaceState) => ValuesOf<F> | null
 }
 const command = <F extends AnyFields>(
@@ -90,7 +90,7 @@ const whose = (sessionId: string | undefined, before: SpaceState): string | null
   return session?.account ?? session?.guest ?? null
 }
 
-/** A join into a full room that gave a place instead: the log has nothing of the session that it asked for. */
+/** A join into a full room that got a place instead: the log has nothing about the session that it asked for. */
 const waitedInstead = (taken: SpaceEventOf<'PlaceTaken'>['data'] | null) =>
   taken && {
     sessionId: '',
@@ -158,7 +158,7 @@ export const SPACE_COMMANDS = {
       /** Sessions that this one replaces: the client's own from before its connection was lost. Sessions of another
        *  subject stay. */
       replaces: field(t.union([t.readonlyArray(t.string), t.undefined]), undefined, { isInner: true }),
-      /** The client says that it was here before. In a full room it gets its own place back. */
+      /** The client says that it was here before. In a full room it gets its place back. */
       returns: field(t.union([t.boolean, t.undefined]), undefined, { isInner: true }),
     },
     who: 'whoever may enter',
@@ -169,7 +169,7 @@ export const SPACE_COMMANDS = {
       const joined = one('SessionJoined')
       if (joined === null) return waitedInstead(one('PlaceTaken'))
       const { sessionId, socketId, boot, network: from } = joined
-      // The sessions it replaced, as far as the log says: those that it ended.
+      // The sessions that it replaced, as far as the log shows: those that it ended.
       const replaces = all('SessionLeft').flatMap(({ reason: why, sessionId: ended }) =>
         why === 'disconnected' ? [ended] : [],
       )
@@ -317,7 +317,7 @@ export const SPACE_COMMANDS = {
     again: ({ one }, before) => {
       const banned = one('AccountBanned')
       if (banned !== null) return { subject: banned.subject, reason: banned.reason, until: banned.until }
-      // The ban was already in force; it only put out those who had come in all the same.
+      // The ban was in force already; this only removed people who had come in all the same.
       const gone = one('SessionLeft')
       const shownOut = whose(gone?.sessionId, before) ?? one('SeatExpired')?.subject ?? null
       if (shownOut === null) return null
@@ -391,7 +391,7 @@ export const SPACE_COMMANDS = {
       return changed && { changes: changed.changes }
     },
   }),
-  /** What it looks for is `words`, or more than `count` messages in `seconds`; the others are null. */
+  /** The filter looks for `words`, or for more than `count` messages in `seconds`; the others are null. */
   SetFilter: command({
     fields: {
       filterId,
@@ -488,7 +488,7 @@ export const SPACE_COMMANDS = {
       return { subspace: room, entityId: id, template, ownership, components: has }
     },
   }),
-  /** The server's, by whoever moved it last. */
+  /** Sent by the server, in the name of whoever moved it last. */
   ChangeEntity: command({
     fields: { subspace, entityId, components },
     who: 'whoever may change the entity',
@@ -529,7 +529,7 @@ export const SPACE_COMMANDS = {
       return gone && { subject: gone.subject, reason: gone.note }
     },
   }),
-  /** The system's: each block of a room's motion. */
+  /** Sent by the system for each block of a room's motion. */
   KeepMotion: command({
     fields: {
       subspace,
@@ -558,7 +558,7 @@ export const SPACE_COMMANDS = {
       return block
     },
   }),
-  /** The system's: appends `SeatExpired` for every held seat that has run out. */
+  /** Sent by the system: appends `SeatExpired` for every held seat that has run out. */
   ExpireSeats: command({
     fields: {},
     who: 'the system',
@@ -594,13 +594,13 @@ export type LeaveBanList = SpaceCommandOf<'LeaveBanList'>
 export type SetFilter = SpaceCommandOf<'SetFilter'>
 export type RemoveFilter = SpaceCommandOf<'RemoveFilter'>
 
-/** What the content behind a space says, looked up when the command comes in. `private` with `role: null` is a space that
- *  the caller may not know of, unless the space's own permissions say otherwise. */
+/** What the content behind a space says, looked up when the command comes in. `private` with `role: null` means that
+ *  the caller may not know of the space, unless the space's own permissions say otherwise. */
 export type ContentFacts = {
   readonly exists: boolean
   readonly title: string
   readonly owner: string | null
-  /** Everyone who owns it, where that is more than `owner` (the lobby's `SYSTEM_ADMINS`). */
+  /** Everyone who owns it, if that is more than `owner` (the lobby's `SYSTEM_ADMINS`). */
   readonly owners?: ReadonlyArray<string>
   readonly visibility: 'public' | 'private'
   /** Accounts to whom the content itself gives a role (a community's team). */
@@ -609,15 +609,15 @@ export type ContentFacts = {
   readonly role: Role | null
 }
 
-/** All that a decision needs from outside: who, when, and what the content says. */
+/** Everything that a decision needs from outside: who, when, and what the content says. */
 export type DecisionInput<Command> = {
-  /** Twice the same id is one command. */
+  /** Two commands with the same id are one command. */
   readonly id: string
   readonly by: Caller | { readonly kind: 'system'; readonly id: string }
   /** ISO 8601, the server's clock. */
   readonly at: string
   readonly content: ContentFacts
   readonly command: Command
-  /** For a decision that is made again: the rules it was made by (`rules.ts`). Default: today's. */
+  /** For a decision that is made again: the rules by which it was made (`rules.ts`). Default: today's. */
   readonly rules?: number
 }

@@ -52,7 +52,7 @@ const RULES: {
 }
 const answer = (context: DecisionContext, command: SpaceCommand): Decision =>
   (RULES[command.type] as (context: DecisionContext, command: SpaceCommand) => Decision)(context, command)
-/** Whatever frees a seat gives it to the next in the queue, in the same append. */
+/** If a command frees a seat, it is given to the next in the queue, in the same append. */
 const withTurns = (context: DecisionContext, command: SpaceCommand, decided: Decision): Decision => {
   if (E.isLeft(decided)) return decided
   const { right: events } = decided
@@ -60,7 +60,7 @@ const withTurns = (context: DecisionContext, command: SpaceCommand, decided: Dec
   if (!mayWait || (events.length === 0 && command.type !== 'ExpireSeats')) return decided
   return E.right([...events, ...giveTurns(context, events)])
 }
-/** One whose turn comes with the place comes in at once. */
+/** A caller whose turn comes together with the place enters at once. */
 const withEntry = (asked: DecisionInput<SpaceCommand>, state: SpaceState, decided: Decision): Decision => {
   if (E.isLeft(decided) || asked.command.type !== 'JoinSpace') return decided
   const isTurn = decided.right.some(

@@ -7,7 +7,7 @@ import { evolveSpace, forkSpace, initialSpace } from './evolve.ts'
 import type { SpaceRefusal } from './refusals.ts'
 import type { SpaceState } from './state.ts'
 
-/** Who may enter a space, who is in, what is allowed: one consistency boundary. */
+/** Decides who may enter a space, who is in, and what is allowed: one consistency boundary. */
 export const spaceDecider: Decider<SpaceState, DecisionInput<SpaceCommand>, SpaceEvent, SpaceRefusal> = {
   initial: initialSpace,
   decide: decideSpace,

@@ -1,4 +1,4 @@
-/** What every family of commands is given to decide on, worked out once. */
+/** What every family of commands gets to decide on, computed once. */
 import type * as E from 'fp-ts/lib/Either.js'
 import { type Access, accessOf, type By } from './access.ts'
 import type { ContentFacts, DecisionInput } from './commands.ts'
@@ -29,7 +29,7 @@ export const contextOf = (
   rules,
 })
 
-/** The account or guest that a session is of. */
+/** The account or guest to whom a session belongs. */
 export const subjectOf = (session: Session): string => session.account ?? session.guest ?? ''
 
 /** Whether the session is the caller's own. */

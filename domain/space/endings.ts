@@ -6,12 +6,12 @@ import type { LeaveReason, SpaceEvent, SpaceEventOf } from './events.ts'
 import { isOnlyListening } from './stage.ts'
 import type { Session } from './state.ts'
 
-/** One command ends at most so many sessions and voices, since an append has a limit; the next `ExpireSeats` ends the
- *  rest. Fewer where each event carries a moderator's words. */
+/** One command ends at most this many sessions and voices, since an append has a limit; the next `ExpireSeats` ends the
+ *  rest. Fewer if each event carries a moderator's words. */
 export const AT_ONCE = 500
 export const AT_ONCE_WITH_WORDS = 150
 
-/** How a session ends. `until`: the end of a ban, null if it is for good. */
+/** How a session ends. `until`: the end of a ban, null if it never ends. */
 type Ending = { readonly reason: LeaveReason; readonly note: string | null; readonly until: string | null }
 
 export const endSession = (
@@ -29,7 +29,7 @@ export const givenUp = (
   { why, at, by = null, note = null }: Pick<GivenUp, 'why' | 'at'> & Partial<Pick<GivenUp, 'by' | 'note'>>,
 ): SpaceEvent => ({ type: 'PlaceGivenUp', data: { subject, why, by, note, at } })
 
-/** The place in the queue of somebody who is put out goes too. */
+/** Ends the place in the queue of somebody who is removed. */
 export const endPlace = (
   { state, by, at }: DecisionContext,
   subject: string,
@@ -62,7 +62,7 @@ export const stopVoices = (
   return events
 }
 
-/** Where guests are no longer allowed, those inside are shown out and no seat is held for them. */
+/** If guests are no longer allowed, ends the sessions of those inside and the seats held for guests. */
 const putOutGuests = (context: DecisionContext): Array<SpaceEvent> => {
   const events: Array<SpaceEvent> = []
   for (const session of context.state.sessions.values()) {
@@ -83,7 +83,7 @@ const putOutGuests = (context: DecisionContext): Array<SpaceEvent> => {
   return events
 }
 
-/** Ends what is no longer allowed: guests with their held seats; voices, or those that are not on the stage. */
+/** Ends what is no longer allowed: guests and their held seats; voices, or those that are not on the stage. */
 export const endForbidden = (
   context: DecisionContext,
   forbidden: { readonly guests: boolean; readonly voices: 'all' | 'listeners' | 'none' },
@@ -98,7 +98,7 @@ export const endForbidden = (
 
 const isAfter = (a: string, b: string): boolean => Date.parse(a) > Date.parse(b)
 
-/** Sessions that were too many to end with the ban. Sessions that began after it were let in for a reason, and stay. */
+/** Ends sessions that were too many to end together with the ban. Sessions that began after it were let in for a reason, and stay. */
 const putOutBanned = ({ state, at }: DecisionContext): Array<SpaceEvent> => {
   const events: Array<SpaceEvent> = []
   if (state.bans.size === 0) return events
@@ -112,7 +112,7 @@ const putOutBanned = ({ state, at }: DecisionContext): Array<SpaceEvent> => {
   return events
 }
 
-/** Sessions that were too many to end with the permission that let them in, unless it was given back. */
+/** Ends sessions that were too many to end together with the permission that let them in, unless it was granted again. */
 const putOutRevoked = ({ state, at }: DecisionContext): Array<SpaceEvent> => {
   const events: Array<SpaceEvent> = []
   for (const { sessionId, account, revoked } of state.sessions.values()) {
@@ -123,7 +123,7 @@ const putOutRevoked = ({ state, at }: DecisionContext): Array<SpaceEvent> => {
   return events
 }
 
-/** Voices that were too many to stop with the mute. An owner who came in since may speak, muted or not. */
+/** Stops voices that were too many to stop together with the mute. An owner who joined since then may speak, muted or not. */
 const stopMuted = (context: DecisionContext): Array<SpaceEvent> => {
   const { state, at } = context
   if (state.mutes.size === 0) return []
@@ -133,12 +133,12 @@ const stopMuted = (context: DecisionContext): Array<SpaceEvent> => {
   })
 }
 
-/** The session that an ending ends, or the subject whose seat. */
+/** The session that an event ends, or the subject whose seat it ends. */
 const whose = ({ data }: SpaceEvent): string =>
   'sessionId' in data ? data.sessionId : 'subject' in data ? data.subject : ''
 
-/** What was too much to end together with the command that forbade it, besides `seats`, which are freed already: each
- *  once, and no more than one command may end. */
+/** Ends what was too much to end together with the command that forbade it, besides `seats`, which are freed already:
+ *  each once, and no more than one command may end. */
 export const endTheRest = (context: DecisionContext, seats: ReadonlyArray<SpaceEvent>): Array<SpaceEvent> => {
   const { guests_allowed, voice_enabled, stage } = context.state.settings
   const events: Array<SpaceEvent> = []

@@ -1,5 +1,5 @@
-/** The events of a space, one entry each: what it says, how it folds, whom it concerns, and how it is told live. An event
- *  has `at` (ISO 8601) and `by` (who did it) where the fold needs them. */
+/** The events of a space, one entry each: its data, how it folds, whom it concerns, and what clients are sent. An event
+ *  has `at` (ISO 8601) and `by` (who did it) if the fold needs them. */
 import * as t from 'io-ts'
 import { Actor } from '../identity.ts'
 import { SettingsChanges } from '../settings.ts'
@@ -25,7 +25,7 @@ import type { SpaceState } from './state.ts'
 export { Permission, type Role } from './roles.ts'
 export { LeaveReason } from './session.ts'
 
-/** For an event in words: who acted, whose session it is, and what to call whoever acted (null: the actor). */
+/** For putting an event into words: who acted, whose session it is, and what to call whoever acted (null: the actor). */
 export type Words = {
   readonly actor: string
   readonly whose: (sessionId: string) => string
@@ -42,8 +42,8 @@ const CONCERNS = {
 } as const
 export type Concerns = keyof typeof CONCERNS
 
-/** `room`: to those in the session's room; `subspace`: to those in the one that it names; `space`: to every room. `with` is the payload, to which the session, its
- *  place on the log and the time are added. */
+/** Who gets it: `room`: everybody in the session's room; `subspace`: everybody in the subspace that the event names;
+ *  `space`: every room. `with` is the payload, to which the session, its place on the log and the time are added. */
 export type NewsRule<Data> = {
   readonly to: 'room' | 'subspace' | 'space'
   readonly as: string
@@ -51,7 +51,7 @@ export type NewsRule<Data> = {
 }
 type Entry<Data, Told, Sets> = {
   readonly stream: 'space'
-  /** The schema that it is written in (`upcast.ts` brings older ones up). */
+  /** The schema in which it is written (`upcast.ts` converts older ones). */
   readonly schema: number
   readonly data: t.Type<Data>
   readonly concerns: Concerns
@@ -59,7 +59,7 @@ type Entry<Data, Told, Sets> = {
   readonly fold: (state: SpaceState, data: Data) => SpaceState
   /** What it sets on its session, if it does nothing else; its fold, tables and bundles derive from this. */
   readonly sets: Sets
-  /** `coming`: a session comes or goes, which `projections/live/news.ts` tells; `nobody`: no news. */
+  /** `coming`: a session comes or goes, which `projections/live/news.ts` handles; `nobody`: clients are sent nothing. */
   readonly told: Told
   readonly says: (data: Data, words: Words) => string
 }
@@ -108,7 +108,7 @@ const whom = (subject: string) => ({
   guest_id: subject.startsWith('guest:') ? subject : null,
 })
 const of = (by: Actor) => ({ kind: by.kind, id: by.id })
-/** Words and ends of mutes are between the moderators and the muted: the rooms hear only that it is so. */
+/** The words and ends of mutes are between the moderators and the muted: rooms are only sent that there is a mute. */
 const rights = (change: string, subject: string, by: Actor, permission: string | null = null) => ({
   change,
   ...whom(subject),
@@ -157,11 +157,11 @@ export const SPACE_EVENTS = {
       says: ({ owner }) => `the space was opened${owner === null ? '' : `, owned by ${owner}`}`,
     },
   ),
-  /** A seat is held for `subject` until `expiresAt`. It is seen when it is taken. */
+  /** A seat is held for `subject` until `expiresAt`. Clients see it only once it is taken. */
   EntryGranted: event(
     t.intersection([
       t.type({ subject: t.string, subspace: t.string, expiresAt: Time, at: Time }),
-      // Where it came from, as `networkTag` has it: how many seats are held from there is what it is for.
+      // The network (`networkTag`), to count how many seats are held for people from there.
       t.partial({ network: t.string }),
     ]),
     {
@@ -187,7 +187,7 @@ export const SPACE_EVENTS = {
     told: 'nobody',
     says: ({ subject }) => `the seat held for ${subject} was freed`,
   }),
-  /** Somebody waits for a seat in a full room; or goes on waiting, in the same place. */
+  /** Somebody waits for a seat in a full room, or goes on waiting in the same place. */
   PlaceTaken: event(Taking, {
     concerns: 'subject',
     fold: (state, data) => {
@@ -225,7 +225,7 @@ export const SPACE_EVENTS = {
     told: 'coming',
     says: ({ account, guest, subspace }) => `${account ?? guest} joined ${placeOf(subspace)}`,
   }),
-  /** To another subspace of the same space. */
+  /** The session moved to another subspace of the same space. */
   SessionMoved: onSession(t.type({ ...Moment, from: t.string, to: t.string, position: t.unknown }), {
     sets: { subspace: { of: 'to' }, position: { of: 'position' } },
     told: 'coming',
@@ -243,7 +243,7 @@ export const SPACE_EVENTS = {
         until: nullable(Time),
         at: Time,
       }),
-      /** Set where the connection was lost: until then its subject counts as just here. */
+      /** Set if the connection was lost: until then its subject counts as just here. */
       t.partial({ returnBy: Time }),
     ]),
     {
@@ -284,7 +284,7 @@ export const SPACE_EVENTS = {
     },
     says: ({ sessionId }, { whose }) => `${whose(sessionId)} raised their hand`,
   }),
-  /** By the one whose hand it is, or by a moderator. */
+  /** The hand was lowered by the session itself, or by a moderator. */
   HandLowered: onSession(t.type({ ...Moment, by: Actor }), {
     sets: { hand: { is: null } },
     told: {
@@ -309,13 +309,13 @@ export const SPACE_EVENTS = {
         ? `${words.whose(sessionId)} was given the word by ${words.by(by)}`
         : `${words.whose(sessionId)} has the word after ${words.whose(from)}`,
   }),
-  /** By the one who has it, or by a moderator. */
+  /** The word was given up by the session that had it, or taken by a moderator. */
   SpeakTaken: onSession(t.type({ ...Moment, by: Actor }), {
     sets: { stage: { is: null } },
     told: {
       to: 'room',
       as: 'stage-state',
-      // A call that runs between two browsers can only be ended by them.
+      // Only the browsers can end a call that runs between them.
       with: ({ by }) => ({ on_stage: false, on_stage_since: null, by: of(by), drop_audio: true }),
     },
     says: ({ sessionId, by }, words) =>
@@ -338,7 +338,7 @@ export const SPACE_EVENTS = {
   PermissionRevoked: event(
     t.intersection([
       t.type(Granted),
-      // The account's sessions were too many to end at once: all that it has now will end, the rest of them in rounds.
+      // The account's sessions were too many to end at once: all that it has now will end, the rest in rounds.
       t.partial({ inRounds: t.literal(true) }),
     ]),
     {
@@ -359,7 +359,7 @@ export const SPACE_EVENTS = {
         `${account} is no longer ${CALLED[permission]}, by ${words.by(by)}${because(reason)}`,
     },
   ),
-  /** `until` null is for good. A ban is seen by the sessions that it ends. */
+  /** `until` null means that it never ends. The sessions that a ban ends are sent it. */
   AccountBanned: event(t.type({ ...Restricted, until: nullable(Time) }), {
     concerns: 'subject',
     fold: (state, data) => {
@@ -389,7 +389,7 @@ export const SPACE_EVENTS = {
     told: {
       to: 'space',
       as: 'permission-changed',
-      // What flows between two browsers already is theirs to end.
+      // Only the browsers can end what already flows between them.
       with: ({ subject, by }) => ({ ...rights('muted', subject, by), drop_audio: true }),
     },
     says: ({ subject, by, until: end, reason }, words) =>
@@ -413,11 +413,11 @@ export const SPACE_EVENTS = {
     concerns: 'space',
     fold: (state, { changes }) => ({
       ...state,
-      // Without a queue nobody waits.
+      // Without a queue, nobody waits.
       ...(changes.queue === false ? { queue: new Map(), turns: null } : {}),
       settings: mergeSettings(state.settings, changes as Partial<SpaceState['settings']>),
     }),
-    // `changes` is what the change named; null in its free part removes a key.
+    // `changes` is what the command named; null in its free part removes a key.
     told: {
       to: 'space',
       as: 'settings-changed',
@@ -432,7 +432,7 @@ export const SPACE_EVENTS = {
       return `${words.by(by)} set ${named.join(', ')}`
     },
   }),
-  /** An entity of a room's scene lasts from now on. */
+  /** An entity of a room's scene is pinned from now on. */
   EntityPinned: event(Pinning, {
     concerns: 'entity',
     fold: (state, { at, ...pin }) => {
@@ -453,7 +453,7 @@ export const SPACE_EVENTS = {
     says: ({ entityId, by, subspace }, words) =>
       `${words.by(by)} pinned the entity ${entityId} in ${placeOf(subspace)}`,
   }),
-  /** One that lasts is otherwise now, at rest: all of its components. */
+  /** A pinned entity has changed and is at rest now: all of its components. */
   EntityChanged: event(Changing, {
     concerns: 'entity',
     fold: (state, { subspace, entityId, components, weight, at }) => {
@@ -483,7 +483,7 @@ export const SPACE_EVENTS = {
     says: ({ entityId, by, subspace }, words) =>
       `${words.by(by)} unpinned the entity ${entityId} in ${placeOf(subspace)}`,
   }),
-  /** A rule that acts by itself on what people write; what it looks for is told to nobody but those who may read the record. */
+  /** A rule that acts by itself on what people write; only people who may read the record see what it looks for. */
   FilterSet: event(FilterSetting, {
     concerns: 'space',
     fold: (state, filter) => {

@@ -1,4 +1,4 @@
-/** The fold of a space's events. It never fails, and it consumes the state it is given (see `Decider`). */
+/** The fold of a space's events. It never fails, and consumes the state that it is given (see `Decider`). */
 import { DEFAULT_SETTINGS } from '../settings.ts'
 import { type SpaceEvent, spaceEntry } from './events.ts'
 import type { SpaceState } from './state.ts'

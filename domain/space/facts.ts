@@ -1,4 +1,4 @@
-/** What a decision depends on besides the history, and how the log keeps it so that the decision can be made again. */
+/** What a decision depends on besides the history, and how the log records it so that the decision can be made again. */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { parseEmoji } from '../chat/text.ts'
@@ -13,7 +13,7 @@ import type { SpaceState } from './state.ts'
 
 const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
 
-/** The content's facts as an event's metadata keeps them, where they are not what the space was opened with. */
+/** The content's facts in an event's metadata, recorded if they differ from those with which the space was opened. */
 export const KeptFacts = t.intersection([
   t.type({
     exists: t.boolean,
@@ -30,12 +30,12 @@ export const KeptFacts = t.intersection([
 ])
 export type KeptFacts = t.TypeOf<typeof KeptFacts>
 
-/** The revisions that a decision was made on, where the event's place in its own stream does not tell: the space's for a
- *  chat event, both for a refusal. -1: nothing had happened yet. */
+/** The revisions on which a decision was made, if the event's place in its own stream does not show them: the space's
+ *  for a chat event, both for a refusal. -1: nothing had happened yet. */
 export const SeenRevisions = t.partial({ space: t.number, chat: t.number })
 export type SeenRevisions = t.TypeOf<typeof SeenRevisions>
 
-/** Facts for decisions that need none of the content: leaving, and freeing seats. */
+/** Facts for decisions that need nothing from the content: leaving, and freeing seats. */
 export const NO_FACTS: ContentFacts = {
   exists: true,
   title: '',
@@ -43,11 +43,11 @@ export const NO_FACTS: ContentFacts = {
   visibility: 'public',
   role: null,
 }
-/** A type that this program does not know may need them. */
+/** Whether a command needs the content's facts; a type that this program does not know may. */
 export const asksContent = ({ type }: { readonly type: string }): boolean =>
   !isSentName(type) || sentEntry(type).asksContent
 
-/** What the grounds and the space's opening already say of the content. */
+/** What the grounds and the space's opening already say about the content. */
 const impliedFacts = (opened: SpaceState['opened'], grounds: Grounds | undefined): ContentFacts => ({
   exists: true,
   title: opened?.title ?? '',
@@ -61,18 +61,18 @@ const impliedFacts = (opened: SpaceState['opened'], grounds: Grounds | undefined
         : null,
 })
 
-/** What the metadata must keep of `facts` so that `factsOf` finds all that the decision needs; null for nothing. Cheap,
- *  since every command asks it. */
+/** What the metadata must record of `facts` so that `factsOf` finds everything that the decision needs; null for
+ *  nothing. It is cheap, since every command calls it. */
 export const factsToKeep = (
   command: Pick<SentCommand, 'type'>,
   facts: ContentFacts,
   opened: SpaceState['opened'],
-  /** The event that opens the space is among the command's own, and says the rest. */
+  /** Whether the event that opens the space is among the command's own, which says the rest. */
   isOpening: boolean,
 ): KeptFacts | null => {
   if (!asksContent(command)) return null
   const { exists, owner, visibility, role, owners, team } = facts
-  // The caller's role needs no look: the grounds tell it, or say that a grant overrides it.
+  // The caller's role need not be compared: the grounds contain it, or say that a grant overrides it.
   const isImplied =
     exists &&
     owners === undefined &&
@@ -101,7 +101,7 @@ export const factsOf = (
   return impliedFacts(opened, grounds)
 }
 
-/** At most so many held seats are freed along the way by one command. A seat that has run out counts for nothing, so the
+/** At most this many held seats are freed by one command on the way. A seat that has run out counts for nothing, so the
  *  rest can safely wait for the next command. */
 const SEATS_AT_ONCE = 500
 export const withoutExcessSeats = (events: ReadonlyArray<SpaceEvent>): ReadonlyArray<SpaceEvent> => {
@@ -113,11 +113,11 @@ export const withoutExcessSeats = (events: ReadonlyArray<SpaceEvent>): ReadonlyA
 const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const NETWORK = /^[0-9a-f]{4}$/
 const SAID = new Set(['access', 'moderate', 'admin', 'left', 'disconnected', 'expired', 'node-lost'])
-/** Made by the server, whatever they look like. */
+/** Fields made by the server, whatever they look like. */
 const OURS = new Set(['socketId', 'boot'])
 
-/** A name, an id, a time, an emoji or a number: nothing that could hold somebody's words. A refused field may be anything,
- *  and would stay on the log for good. */
+/** Whether the value is a name, an id, a time, an emoji or a number: nothing that could contain somebody's words. A
+ *  refused field may be anything, and would stay on the log for good. */
 export const isNamed = (name: string, value: unknown): boolean => {
   if (Array.isArray(value)) return value.every((one) => isNamed(name, one))
   if (typeof value !== 'string') return value === null || typeof value === 'boolean'
@@ -133,8 +133,8 @@ export const isNamed = (name: string, value: unknown): boolean => {
   }
 }
 
-/** What a refused command asked for, as far as it consists of names and ids, which the rules look at. Where it is decided
- *  again, the fields left out get the least value that such a command has. */
+/** What a refused command asked for, as far as it consists of names and ids, at which the rules look. When it is
+ *  decided again, the fields left out get their blank values. */
 export const askedFor = (command: SentCommand): Readonly<Record<string, unknown>> => {
   const kept: Record<string, unknown> = {}
   const { fields } = sentEntry(command.type)

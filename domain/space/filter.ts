@@ -1,4 +1,4 @@
-/** A filter of a room, as events and states have it: a rule that acts by itself on what people write. */
+/** A filter of a room, in the form of events and states: a rule that acts by itself on what people write. */
 import * as t from 'io-ts'
 import { Actor } from '../identity.ts'
 import { Time } from '../time.ts'
@@ -19,18 +19,18 @@ const FilterTerms = t.type({
   filterId: t.string,
   looksFor: FilterLooksFor,
   acts: t.readonlyArray(FilterAct),
-  /** How long `mute` mutes for; null where it does not. */
+  /** How long a mute lasts; null if it does not mute. */
   muteSeconds: t.union([t.number, t.null]),
 })
 export const FilterSetting = t.intersection([FilterTerms, t.type({ by: Actor, at: Time })])
 export type RoomFilter = t.TypeOf<typeof FilterSetting>
 
-/** Of one space. */
+/** The most filters of one space. */
 export const MAX_FILTERS = 20
-/** Of one filter; and characters of one word or phrase. */
+/** The most phrases of one filter, and the most characters of one word or phrase. */
 export const MAX_PHRASES = 200
 export const MAX_PHRASE = 64
-/** Characters of all words of all filters of a space together. */
+/** The most characters in all words of all filters of a space. */
 export const MAX_FILTER_WORDS = 16_384
 export const MAX_RATE = 20
 export const MAX_RATE_SECONDS = 600

@@ -23,7 +23,7 @@ const VISIBLE = /[\p{L}\p{N}\p{S}\p{P}]/u
 const isWhole = (value: number | null, least: number, most: number): value is number =>
   value !== null && Number.isInteger(value) && value >= least && value <= most
 
-/** As it is kept, or null for one that can't be matched. `*` at an end stands for the rest of a word. */
+/** A phrase in the form in which it is kept, or null if it can't be matched. `*` at an end stands for the rest of a word. */
 const readPhrase = (phrase: string): string | null => {
   if (!isText(phrase) || isLongerThan(phrase, MAX_PHRASE)) return null
   const clean = phrase.trim().replace(/\s+/g, ' ')

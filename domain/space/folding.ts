@@ -1,4 +1,4 @@
-/** How events change a space's state. Everything here writes to the state that it is given (see `Decider`). */
+/** How events change a space's state. Everything here changes the state that it is given (see `Decider`). */
 import type { SpaceSettings } from '../settings.ts'
 import { isOver } from '../text.ts'
 import type { BanList, BanLists, ListedBan } from './ban-list.ts'
@@ -44,7 +44,7 @@ export const change = (state: SpaceState, sessionId: string, to: Partial<Session
   if (session !== undefined) writable(state.sessions).set(sessionId, { ...session, ...to })
 }
 
-/** Restrictions that have ended are dropped now and then, so that the state stays bounded by what is true now. */
+/** Adds a restriction. Those that have ended are dropped at intervals, so that the state stays bounded by what is true now. */
 export const restrict = (
   restrictions: ReadonlyMap<string, Restriction>,
   data: Restriction & { readonly subject: string },
@@ -55,10 +55,10 @@ export const restrict = (
   for (const [subject, { until }] of map) if (isOver(until, data.at)) map.delete(subject)
 }
 
-/** At most so many who were just here are remembered. */
+/** How many people who were just here are remembered. */
 const MAX_LEFT = 500
 
-/** Somebody whose connection was lost counts as just here for a while; somebody who was put out does not. */
+/** Remembers that somebody whose connection was lost was just here; somebody who was removed is not remembered. */
 export const remember = (
   left: SpaceState['left'],
   { account, guest }: Session,

@@ -1,8 +1,8 @@
-/** A block of motion as events and commands tell of it. */
+/** A block of motion, in the form of events and commands. */
 import * as t from 'io-ts'
 
-/** `track`: what one server keeps of a room without a break; `number` counts its blocks from 0, and `isLast` says that it ended
- *  as it should. `root`: the SHA-256, in base64, of the sections' hashes in their order. */
+/** `track`: what one server keeps of a room without a break; `number` counts its blocks from 0, and `isLast` says that
+ *  the track ended properly. `root`: the SHA-256, in base64, of the sections' hashes in their order. */
 export const MotionBlock = {
   subspace: t.string,
   block: t.string,

@@ -1,4 +1,4 @@
-/** Motion that is kept: a block of it, of one room and some seconds, as one server sent it. The block is beside the log; the log has its hash. */
+/** Motion that is kept, in blocks: some seconds of one room, as one server sent them. The block is beside the log; the log has its hash. */
 import * as E from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
 import type { Decision, DecisionContext } from './decision-context.ts'

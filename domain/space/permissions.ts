@@ -1,4 +1,4 @@
-/** Granting and revoking: an admin up to moderate, an owner up to admin, nobody to an equal or a higher one. */
+/** Granting and revoking permissions: admins up to moderate, owners up to admin, and nobody those of somebody of equal or higher role. */
 import * as E from 'fp-ts/lib/Either.js'
 import { isAccount } from '../names.ts'
 import { invalid, parseReason } from '../text.ts'

@@ -1,4 +1,4 @@
-/** What of a room's scene lasts, as events and states have it. */
+/** Pinned entities of a room's scene, in the form of events and states. */
 import * as t from 'io-ts'
 import { Actor } from '../identity.ts'
 import { Time } from '../time.ts'
@@ -6,7 +6,7 @@ import { Time } from '../time.ts'
 const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
 const Which = { subspace: t.string, entityId: t.string }
 export const Ownership = t.union([t.literal('free'), t.literal('ask'), t.literal('locked')])
-/** `components` by name, all that it has; `weight`: characters of JSON of them, which is known where they are not. */
+/** `components` by name, all that it has; `weight`: their characters of JSON, which is known even if they are not. */
 const Content = { components: t.UnknownRecord, weight: t.number }
 export const Pinning = t.type({
   ...Which,
@@ -19,8 +19,7 @@ export const Pinning = t.type({
 export const Changing = t.type({ ...Which, ...Content, by: Actor, at: Time })
 export const Unpinning = t.type({ ...Which, by: Actor, at: Time })
 
-/** As a state has it: without its components where they were not looked up yet, since what is stored of a state holds
- *  nothing personal. */
+/** A pin in a state: without its components if they were not looked up yet, since a stored state contains nothing personal. */
 export const StoredPin = t.type({
   ...Which,
   template: nullable(t.string),

@@ -1,4 +1,4 @@
-/** What of a room's scene lasts: who may pin, change and unpin it, and how much may be pinned. */
+/** Pinned entities of a room's scene: who may pin, change and unpin them, and how much may be pinned. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Made } from '../scene/entity.ts'
 import { parseComponents, parseEntityId, parseTemplate, weightOf } from '../scene/limits.ts'
@@ -9,7 +9,7 @@ import type { SpaceRefusal } from './refusals.ts'
 import { readSubspace } from './seats.ts'
 
 export const MAX_PINNED = 500
-/** Characters of JSON of all that is pinned in a space, and of one. */
+/** The most characters of JSON of everything that is pinned in a space, and of one entity. */
 const MAX_PINNED_WEIGHT = 262_144
 const MAX_PIN = 16_384
 
@@ -33,7 +33,7 @@ const mayPin = ({ access, state }: DecisionContext): E.Either<SpaceRefusal, void
 const weigh = (components: Readonly<Record<string, unknown>>): number =>
   Object.entries(components).reduce((sum, [name, value]) => sum + weightOf(name, value), 0)
 
-/** Its weight, where there is room for it. `known`: what is pinned of it already. */
+/** The entity's weight, if there is room for it. `known`: how it is pinned already. */
 const fit = (
   { state }: DecisionContext,
   components: Readonly<Record<string, unknown>>,
@@ -59,7 +59,7 @@ const changed = (
   known: Pin,
   { subspace, entityId, components }: ChangeEntity,
 ): Decision => {
-  // Of one that is made of nothing as far as is known the weight says whether it is.
+  // If its components are not known, they look empty: the weight shows whether they are.
   if (known.weight === weigh(components) && isSame(known.components, components)) return E.right([])
   const weight = fit(asking, components, known)
   if (E.isLeft(weight)) return weight
@@ -99,14 +99,14 @@ export const pinEntity = (asking: DecisionContext, command: PinEntity): Decision
   ])
 }
 
-/** How it is once it is at rest: by whoever moved it last. Who may is the scene's to say, as of everything that moves. */
+/** Records an entity at rest, in the name of whoever moved it last. The scene decides who may move it, as with everything that moves. */
 export const changeEntity = (asking: DecisionContext, command: ChangeEntity): Decision => {
   if (E.isLeft(asking.access.mayEnter)) return asking.access.mayEnter
   const known = asking.state.pinned.get(pinKey(command.subspace, command.entityId))
   return known === undefined ? refuse({ _tag: 'EntityNotFound' }) : changed(asking, known, command)
 }
 
-/** Whoever pinned it, or may pin. */
+/** Whoever pinned it, or who may pin, may unpin it. */
 export const unpinEntity = (asking: DecisionContext, { subspace, entityId }: UnpinEntity): Decision => {
   const { access, by, at, state } = asking
   if (!access.mayKnow) return refuse({ _tag: 'SpaceNotFound' })

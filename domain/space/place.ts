@@ -1,17 +1,17 @@
-/** A place in the queue of a full room, as events and states have it. */
+/** A place in the queue of a full room, in the form of events and states. */
 import * as t from 'io-ts'
 import { Actor } from '../identity.ts'
 import { Time } from '../time.ts'
 
 const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
 
-/** By which right its turn comes before others’. */
+/** The right by which its turn comes before others’. */
 const Ahead = t.union([t.literal('moderators'), t.literal('listed'), t.literal('others')])
 const where = { subject: t.string, subspace: t.string, ahead: Ahead }
-// Where a guest comes from (`networkTag`), since one network’s guests have a share.
+// A guest's network (`networkTag`), since one network’s guests have a share.
 const from = t.partial({ network: t.string })
 
-/** Taken, or kept anew: until then it waits for whoever does not ask again. */
+/** A place taken or extended: `until` is how long it is kept for somebody who does not ask again. */
 export const Taking = t.intersection([t.type({ ...where, until: Time, at: Time }), from])
 export const GivingUp = t.type({
   subject: t.string,
@@ -22,7 +22,7 @@ export const GivingUp = t.type({
     t.literal('banned'),
     t.literal('kicked'),
   ]),
-  /** Who took it away; null where nobody did. */
+  /** Who took it away; null if nobody did. */
   by: nullable(Actor),
   note: nullable(t.string),
   at: Time,
@@ -31,7 +31,7 @@ export const GivingUp = t.type({
 export const StoredPlace = t.intersection([t.type({ ...where, since: Time, until: Time }), from])
 export type WaitingPlace = Readonly<t.TypeOf<typeof StoredPlace>>
 
-/** One that is kept anew is as old as it was. */
+/** A place that is extended keeps its age. */
 export const keptPlace = (
   { subject, subspace, ahead, until, at, network }: t.TypeOf<typeof Taking>,
   before: WaitingPlace | undefined,
@@ -44,11 +44,11 @@ export const keptPlace = (
   ...(network === undefined ? {} : { network }),
 })
 
-/** How fast turns come: when the last one did (or the queue began), and the mean of seconds between them. */
+/** How fast turns come: the time of the last one (or of the queue's beginning), and the mean of seconds between them. */
 export const Turns = t.type({ at: Time, seconds: nullable(t.number) })
 export type Turns = Readonly<t.TypeOf<typeof Turns>>
 
-/** Newer waits count more. */
+/** The weight of the newest wait: newer ones count more. */
 const WEIGHT = 0.3
 export const turnsAfter = (before: Turns | null, at: string): Turns => {
   if (before === null) return { at, seconds: null }

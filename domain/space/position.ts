@@ -1,20 +1,19 @@
-/** Where an avatar stands and how it is turned: numbers, and nothing that could be words, since it stands on the log in
- *  plain for good. */
+/** An avatar's position and rotation: numbers, and nothing that could be words, since it is on the log in plain text for good. */
 import * as E from 'fp-ts/lib/Either.js'
 import { isSince3 } from '../rules.ts'
 import { type Invalid, invalid, parseJson } from '../text.ts'
 
-/** Characters of JSON that one may have as it is sent. */
+/** How many characters of JSON a position may have as it is sent. */
 const MAX_POSITION = 1_024
 
 const PLACE = ['x', 'y', 'z'] as const
-/** As angles, or as a quaternion. */
+/** The rotation, as angles or as a quaternion. */
 const TURN = ['x', 'y', 'z', 'w'] as const
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** The named numbers that are there, in order; null where one is not a finite number. */
+/** The named numbers that are there, in order; null if one is not a finite number. */
 const numbersIn = (
   value: Readonly<Record<string, unknown>>,
   names: ReadonlyArray<string>,
@@ -34,7 +33,7 @@ const NO_POSITION = invalid(
   'The position is { x, y, z } in numbers, with a rotation in numbers beside them if you like.',
 )
 
-/** Other fields are dropped. By older rules it is any JSON. */
+/** Drops other fields. By older rules a position is any JSON. */
 export const parsePosition = (value: unknown, rules: number | undefined): E.Either<Invalid, unknown> => {
   const sent = parseJson('position', value, MAX_POSITION)
   if (E.isLeft(sent) || sent.right === null || !isSince3(rules)) return sent

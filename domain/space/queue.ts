@@ -1,4 +1,4 @@
-/** The queue of a full room: a place on the log for each who waits, and whose turn it is once a seat is free. */
+/** The queue of a full room: a place on the log for everybody who waits, and whose turn it is once a seat is free. */
 import * as E from 'fp-ts/lib/Either.js'
 import { isSubject } from '../identity.ts'
 import { isGuest } from '../names.ts'
@@ -14,20 +14,20 @@ import { keptPlace, type WaitingPlace } from './place.ts'
 import { guestCounts, shareOf } from './shares.ts'
 import type { HeldSeat, SpaceState } from './state.ts'
 
-/** How long a seat waits for whoever's turn it is, in seconds. */
+/** How long a seat is held for whoever's turn it is, in seconds. */
 const TURN_SECONDS = 60
-/** How long a place is kept for somebody who does not ask again, in seconds; asked again after so many, it is kept anew. */
+/** How long a place is kept for somebody who does not ask again, and after how long asking again extends it, in seconds. */
 const PLACE_SECONDS = 300
 const KEPT_ANEW_SECONDS = 60
-/** One command gives the turn to so many; the next gives it to the rest. */
+/** How many turns one command gives; the next command gives the rest. */
 const TURNS_AT_ONCE = 100
 
 const later = (at: string, seconds: number): string =>
   new Date(Date.parse(at) + seconds * 1_000).toISOString()
 
 const FIRST = { moderators: 2, listed: 1, others: 0 } as const
-/** Who waits, whose turn comes first in front: moderators, those whom the owner lets in by name (`access`), everybody else,
- *  where `queue_order` goes by roles; and of equals whoever came first. */
+/** Everybody who waits, in the order of their turns: if `queue_order` goes by roles, moderators first, then people whom
+ *  the owner lets in by name (`access`), then everybody else; among equals, whoever came first. */
 const inLine = (
   places: Iterable<WaitingPlace>,
   { queue_order }: Pick<SpaceSettings, 'queue_order'>,
@@ -36,15 +36,15 @@ const inLine = (
   return queue_order === 'arrival' ? all : all.sort((a, b) => FIRST[b.ahead] - FIRST[a.ahead])
 }
 
-/** Where somebody stands in the queue, from 1, and how long the wait is at the pace of the last turns. */
+/** Somebody's position in the queue, from 1, and how long the wait is at the pace of the last turns. */
 export type PlaceInQueue = {
   readonly place: WaitingPlace
   readonly position: number
   readonly waiting: number
-  /** Null before anybody had their turn. */
+  /** Null before anybody has had a turn. */
   readonly expectedSeconds: number | null
 }
-/** Of each who waits, in the order of the turns. */
+/** Everybody who waits, in the order of their turns. */
 export const lineOf = (state: SpaceState, at: string): ReadonlyArray<PlaceInQueue> => {
   const places = inLine(state.queue.values(), state.settings).filter(({ until }) => !isOver(until, at))
   const pace = state.turns?.seconds ?? null
@@ -64,7 +64,7 @@ const priorityOf = ({ access }: DecisionContext): WaitingPlace['ahead'] => {
 const isFromNetwork = (place: WaitingPlace, network: string): boolean =>
   isGuest(place.subject) && place.network === network
 
-/** A place in the queue, where the room has one; kept anew for whoever has it. */
+/** Takes a place in the queue, if the room has one; extends the place of somebody who has one. */
 export const takePlace = (
   context: DecisionContext,
   subspace: string,
@@ -89,7 +89,7 @@ export const takePlace = (
       others.filter((place) => isFromNetwork(place, network)).length >= max
     if (isOverShare) return E.left({ _tag: 'QueueIsFull', max })
   }
-  // One that was over is taken anew, at the end.
+  // A place that had ended is taken again, at the end.
   const gone: ReadonlyArray<SpaceEvent> =
     own === undefined || isKept ? [] : [givenUp(own.subject, { why: 'expired', at })]
   const data = { subject: by.id, subspace, ahead: priorityOf(context), until, at }
@@ -97,13 +97,13 @@ export const takePlace = (
   return E.right([...gone, { type: 'PlaceTaken', data: { ...data, ...from } }])
 }
 
-/** What the seats and the queue are once these events have happened, without their sessions: cheap, however large the room. */
+/** The seats and the queue after these events, without their sessions: cheap, however large the room. */
 type After = {
   sessions: number
   settings: SpaceSettings
   readonly left: Set<string>
   readonly came: Array<string | undefined>
-  /** How many guests of each network are in or have a held seat; counted where it is first asked for. */
+  /** How many guests of each network are in or have a held seat; counted when first needed. */
   guests: Map<string, number> | null
   readonly held: Map<string, HeldSeat>
   readonly queue: Map<string, WaitingPlace>
@@ -164,14 +164,14 @@ const countGuests = (state: SpaceState, { left, came, held }: After): Map<string
   for (const { subject, network } of held.values()) if (isGuest(subject)) add(network)
   return guests
 }
-/** A guest whose network has its share of the seats already waits until nobody else does. */
+/** Whether the place's network already has its share of the seats: such a guest waits until nobody else does. */
 const hasShare = (state: SpaceState, after: After, { subject, network }: WaitingPlace): boolean => {
   if (network === undefined || !isGuest(subject)) return false
   after.guests ??= countGuests(state, after)
   return (after.guests.get(network) ?? 0) >= shareOf({ settings: after.settings }, network)
 }
 
-/** `passedOver`: those before it whose network has its share, while somebody else waits. */
+/** `passedOver`: places before it whose network has its share, while somebody else waits. */
 type Next = { readonly next: WaitingPlace; readonly passedOver: ReadonlyArray<WaitingPlace> }
 const nextOf = (state: SpaceState, after: After): Next | null => {
   const passedOver: WaitingPlace[] = []
@@ -184,11 +184,11 @@ const nextOf = (state: SpaceState, after: After): Next | null => {
   return first === undefined ? null : { next: first, passedOver: [] }
 }
 
-/** Whose turn it would be, and who is passed over by which rule: for whoever asks why. */
+/** Whose turn it would be, and who is passed over by which rule, for explanations. */
 export const nextInQueue = (state: SpaceState): Next | null => nextOf(state, afterwards(state, []))
 
-/** Whose turn it is after these events: seats that ran out and places that are over go, and each seat that is free is
- *  held for the next in line. */
+/** Gives turns after these events: seats that ran out and places that are over are ended, and each free seat is held
+ *  for the next in line. */
 export const giveTurns = (
   { state, at }: DecisionContext,
   events: ReadonlyArray<SpaceEvent>,
@@ -230,7 +230,7 @@ export const othersWait = ({ state, by, at }: DecisionContext): boolean => {
   return false
 }
 
-/** One's own place, or as a moderator that of one below. */
+/** Callers may give up their own place; moderators also that of somebody below them. */
 export const leaveQueue = (context: DecisionContext, command: SpaceCommandOf<'LeaveQueue'>): Decision => {
   const { state, by, content, access, at } = context
   const { subject } = command

@@ -2,12 +2,12 @@
 import type { Permission } from './events.ts'
 
 export type SpaceRefusal =
-  /** No such space, or one that the caller may not know of: the caller can't tell which. */
+  /** There is no such space, or none that the caller may know of: the caller can't tell which. */
   | { readonly _tag: 'SpaceNotFound' }
   | { readonly _tag: 'SpaceIsFull'; readonly max: number }
-  /** As many wait as may: of the room, or of one network’s guests. */
+  /** As many wait as may: in the room, or of one network’s guests. */
   | { readonly _tag: 'QueueIsFull'; readonly max: number }
-  /** One subject has as many sessions here as one may have. */
+  /** The subject has as many sessions here as one may have. */
   | { readonly _tag: 'TooManySessions'; readonly max: number }
   | { readonly _tag: 'Banned'; readonly until: string | null }
   | { readonly _tag: 'GuestsNotAllowed' }
@@ -23,10 +23,10 @@ export type SpaceRefusal =
   | { readonly _tag: 'Invalid'; readonly field: string; readonly detail: string }
   | { readonly _tag: 'EntityNotFound' }
   | { readonly _tag: 'EntityIdTaken' }
-  /** `max`: in a room, or of one maker. */
+  /** `max`: of a room, or of one maker. */
   | { readonly _tag: 'TooManyEntities'; readonly max: number }
   /** `max`: characters of JSON. */
   | { readonly _tag: 'EntityTooLarge'; readonly max: number }
   | { readonly _tag: 'SceneIsFull' }
-  /** It lasts: to be unpinned first. */
+  /** It is pinned: it must be unpinned first. */
   | { readonly _tag: 'EntityPinned' }

@@ -1,4 +1,4 @@
-/** Bans, mutes and kicks: a moderator may, on people below. */
+/** Bans, mutes and kicks, by moderators on people below them. */
 import * as E from 'fp-ts/lib/Either.js'
 import { isSubject } from '../identity.ts'
 import { invalid, parseReason, parseUntil } from '../text.ts'
@@ -33,7 +33,7 @@ const readTerms = (
 const isSame = (restriction: Restriction | null, terms: Terms): boolean =>
   restriction !== null && restriction.reason === terms.reason && restriction.until === terms.until
 
-/** The restriction, unless it is in force already, followed by whatever ends with it. */
+/** The restriction, unless it is already in force, followed by whatever ends with it. */
 const impose = (
   context: DecisionContext,
   command: Ban | Mute,

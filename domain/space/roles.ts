@@ -1,7 +1,7 @@
-/** What an account may be in a space. */
+/** The roles of an account in a space. */
 import * as t from 'io-ts'
 
 export const Permission = t.union([t.literal('access'), t.literal('moderate'), t.literal('admin')])
 export type Permission = t.TypeOf<typeof Permission>
-/** What a caller may do in a space, weakest first: access, moderate, admin, owner. */
+/** A caller's role in a space, weakest first: access, moderate, admin, owner. */
 export type Role = Permission | 'owner'

@@ -16,13 +16,13 @@ import type { SpaceState } from './state.ts'
 
 /** How long a held seat waits for its session, in seconds. */
 const SEAT_SECONDS = 60
-/** JSON characters of a session's avatar. */
+/** How many characters of JSON a session's avatar may have. */
 const MAX_AVATAR = 16_384
-/** The same for a guest: enough to name an avatar that clients have, or its hash. */
+/** The same for a guest: enough for the name or the hash of an avatar that clients have. */
 const MAX_GUEST_AVATAR = 1_024
-/** Sessions of one subject in one space. */
+/** How many sessions one subject may have in one space. */
 const MAX_SESSIONS = 10
-/** Seats held at once for people of one network: a further one replaces the oldest of them. */
+/** How many seats are held at once for people from one network: a further one replaces the oldest. */
 const HELD_OF_NETWORK = 5
 /** How long somebody whose connection was lost counts as just here, in seconds. */
 const JUST_HERE_SECONDS = 120
@@ -42,7 +42,7 @@ export const readSubspace = (
 
 const expired = (subject: string, at: string): SpaceEvent => ({ type: 'SeatExpired', data: { subject, at } })
 
-/** Every held seat that has run out. */
+/** Frees every held seat that has run out. */
 const runOut = (state: SpaceState, at: string): Array<SpaceEvent> => {
   const events: Array<SpaceEvent> = []
   for (const seat of state.held.values())
@@ -50,7 +50,7 @@ const runOut = (state: SpaceState, at: string): Array<SpaceEvent> => {
   return events
 }
 
-/** The held seats in front that have run out: nearly always all of them, found with one look. */
+/** Frees the first held seats that have run out: nearly always all of them, found at once. */
 const runOutInFront = (state: SpaceState, at: string): Array<SpaceEvent> => {
   const events: Array<SpaceEvent> = []
   for (const seat of state.held.values()) {
@@ -114,8 +114,7 @@ const excessOf = ({ state, content, by, at }: DecisionContext, network: string):
   return own.find((subject) => rank(roleOf(state, content, subject)) < rank('moderate')) ?? null
 }
 
-/** The same with held seats giving way: to somebody who enters only if they `mayDisplace`; to anybody who joins, those
- *  held for guests. */
+/** The same with held seats giving way: to somebody who enters, only if they `mayDisplace`; to anybody who joins, those held for guests. */
 const roomFor = (context: DecisionContext, isJoining: boolean): Room => {
   const { state, by, at, rules } = context
   const found = room(state, by.id, at)
@@ -127,8 +126,8 @@ const roomFor = (context: DecisionContext, isJoining: boolean): Room => {
   return giving === null ? found : room(state, by.id, at, giving)
 }
 
-/** The same in a full room, where guests whose network has more than its share give way to whoever really comes or can't
- *  be several people. */
+/** The same in a full room, in which guests whose network has more than its share give way to people who actually join
+ *  or can't be several people. */
 const byShares = (context: DecisionContext, found: Room, network: string | undefined): Room => {
   if (!found.isFull) return found
   const isOneOfUs = context.by.kind === 'account' || mayDisplace(context)
@@ -138,7 +137,7 @@ const byShares = (context: DecisionContext, found: Room, network: string | undef
   return { free, isFull: false, lacks: 0 }
 }
 
-/** Whether it is others’ turn first: not where one is a moderator, or was just here. */
+/** Whether it is others’ turn first: not for a moderator, nor for somebody who was just here. */
 const mustWait = (context: DecisionContext): boolean => othersWait(context) && !mayDisplace(context)
 
 export const enterSpace = (context: DecisionContext, command: EnterSpace): Decision => {
@@ -163,7 +162,7 @@ export const enterSpace = (context: DecisionContext, command: EnterSpace): Decis
 }
 
 const MAX_CLAIM = 64
-/** A name that a guest merely claims: dropped where it can't be a name. */
+/** A name that a guest merely claims: dropped if it can't be a name. */
 const readClaim = (claimed: unknown): string | null =>
   isText(claimed) && claimed !== '' && !isLongerThan(claimed, MAX_CLAIM) ? claimed : null
 
@@ -174,11 +173,11 @@ const ended = (sessionId: string, reason: 'left' | 'disconnected', at: string): 
 
 /** The caller's sessions here, oldest first. */
 const ownSessions = ({ state, by }: DecisionContext): ReadonlyArray<string> => state.own.get(by.id) ?? []
-/** The sessions of its own that it replaces; never another subject's. */
+/** The caller's own sessions that this one replaces; never another subject's. */
 const staleOf = (own: ReadonlyArray<string>, { replaces = [] }: JoinSpace): ReadonlyArray<string> =>
   own.filter((sessionId) => replaces.includes(sessionId))
 
-/** A socket's other session here ends as this one begins, so changing rooms needs no second seat. */
+/** A socket's other session here ends when this one begins, so changing rooms needs no second seat. */
 export const joinSpace = (context: DecisionContext, command: JoinSpace): Decision => {
   const { state, by, at, access } = context
   if (by.kind === 'system') return E.left({ _tag: 'Forbidden', needs: 'self' })
@@ -233,7 +232,7 @@ export const joinSpace = (context: DecisionContext, command: JoinSpace): Decisio
   return E.right([...events, ...keptWord(context, gone, command.sessionId)])
 }
 
-/** Also ends what was too much to end together with the command that forbade it. */
+/** Frees held seats, and ends what was too much to end together with the command that forbade it. */
 export const expireSeats = (context: DecisionContext): Decision => {
   const { state, by, at, access } = context
   if (by.kind !== 'system')

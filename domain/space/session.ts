@@ -1,4 +1,4 @@
-/** What a session is, and its marks: what its own events set while it lasts, one entry each. */
+/** What a session is, and its marks, one entry each: what its own events set while it lasts. */
 import * as t from 'io-ts'
 import { Actor } from '../identity.ts'
 import { Time } from '../time.ts'
@@ -17,13 +17,13 @@ export type LeaveReason = t.TypeOf<typeof LeaveReason>
 
 type Mark<A, Shown extends string = string> = {
   readonly codec: t.Type<A>
-  /** Of a session that has just joined. */
+  /** Its value for a session that has just joined. */
   readonly initial: A
-  /** Its own in `presence_sessions`; a mark without one stands in that table's `marks`. */
+  /** Its own column in `presence_sessions`; a mark without one is in that table's `marks`. */
   readonly column: 'voice_enabled' | null
-  /** Shown in front of a name where there is no room for more. */
+  /** A sign in front of a name, for places without room for more. */
   readonly sign: string
-  /** How callers see it, by the names that they see. */
+  /** What callers see of it, by the names that they see. */
   readonly shown: Readonly<
     Record<Shown, { readonly kind: 'yes-no' | 'time or null'; readonly of: (value: A) => unknown }>
   >
@@ -72,14 +72,14 @@ export const MARK_NAMES = Object.keys(MARKS) as ReadonlyArray<MarkName>
 
 export const isMark = (name: string): name is MarkName => Object.hasOwn(MARKS, name)
 
-/** The same of each mark. */
+/** A record with the result of `of` for each mark. */
 export const eachMark = <A>(of: (name: MarkName, entry: Mark<unknown>) => A) =>
   Object.fromEntries(
     MARK_NAMES.map((name) => [name, of(name, MARKS[name] as unknown as Mark<unknown>)]),
   ) as Record<MarkName, A>
 
 const INITIAL = eachMark((_, { initial }) => initial) as unknown as SessionMarks
-/** A mark that is newer than the stored state reads as on a session that has just joined. */
+/** A mark that is newer than the stored state gets its initial value. */
 export const marksIn = (from: Readonly<Partial<Record<MarkName, unknown>>>): SessionMarks =>
   eachMark((name, { initial }) => from[name] ?? initial) as unknown as SessionMarks
 
@@ -102,13 +102,13 @@ const came = {
   guest: nullable(t.string),
   claimed: nullable(t.string),
   subspace: t.string,
-  /** Where the avatar stands: `{ x, y, z }` as clients send it. */
+  /** The avatar's position: `{ x, y, z }` as clients send it. */
   position: t.unknown,
   avatarData: t.unknown,
   /** The process boot that holds this session's lease. */
   boot: t.string,
 }
-/** What the event of its joining says. */
+/** The data of the event of its joining. */
 export const Joining = t.intersection([
   t.type({ ...came, at: Time }),
   // For a guest: its network (`networkTag`), by which the sessions that give way in a full room are counted.
@@ -119,12 +119,12 @@ const codecs = eachMark((_, { codec }) => codec) as unknown as { [Name in MarkNa
 const lasting = t.intersection([
   t.type({ ...came, joinedAt: Time }),
   t.partial({
-    /** Set where it is to end with the permission that let it in: who revoked that, and with which words. */
+    /** Set if it will end because the permission that let it in was revoked: by whom, and with which words. */
     revoked: t.type({ by: Actor, note: nullable(t.string) }),
     network: t.string,
   }),
 ])
-/** As a snapshot has it: a mark that is newer than the snapshot is missing. */
+/** A session in a snapshot: a mark that is newer than the snapshot is missing. */
 export const StoredSession = t.intersection([lasting, t.partial(codecs)])
 export type Session = Readonly<t.TypeOf<typeof lasting>> & SessionMarks
 
@@ -148,8 +148,7 @@ export const sessionOf = (joining: t.TypeOf<typeof Joining>): Session => {
 /** Marks that a session of an older program does not have. */
 const LATER = MARK_NAMES.filter((name) => MARKS[name].column === null)
 
-/** Leaves out later marks that are as on a session that has just joined, so that the stored form of such a session stays
- *  what it was. */
+/** Leaves out later marks that have their initial value, so that the stored form of such a session stays what it was. */
 export const storedSession = (session: Session): t.TypeOf<typeof StoredSession> => {
   // Named one by one: a room's snapshot copies thousands of these, and copies member by member are slow.
   const { sessionId, socketId, account, guest, claimed, subspace, position, avatarData, boot, joinedAt } =
@@ -165,7 +164,7 @@ export const storedSession = (session: Session): t.TypeOf<typeof StoredSession> 
   return stored as t.TypeOf<typeof StoredSession>
 }
 
-/** What an event sets on its session, by field: the value of one of its own members, or a constant. */
+/** What an event sets on its session, by field: the value of a member of its data, or a constant. */
 export type SetsOnSession = Readonly<
   Partial<
     Record<
@@ -174,7 +173,7 @@ export type SetsOnSession = Readonly<
     >
   >
 >
-/** The values that an event with these data sets. */
+/** The values that an event with this data sets. */
 export const setBy = (
   sets: SetsOnSession,
   data: Readonly<Record<string, unknown>>,

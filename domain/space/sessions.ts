@@ -1,4 +1,4 @@
-/** What a session does once it is in: moves, speaks, raises a hand, leaves. Its own subject may, and the system. */
+/** What a session does once it is in: moves, speaks, raises a hand, leaves. Its own subject may do so, and the system. */
 import * as E from 'fp-ts/lib/Either.js'
 import { isSince2 } from '../rules.ts'
 import { inForce, mayActOn, mayAs } from './access.ts'
@@ -58,7 +58,7 @@ export const setVoice = (context: DecisionContext, { sessionId, enabled }: SetVo
   if (!enabled) return E.right(session.right.voice ? [{ type: 'VoiceStopped', data: { sessionId, at } }] : [])
   if (!access.mayKnow) return E.left({ _tag: 'SpaceNotFound' })
   if (!state.settings.voice_enabled) return E.left({ _tag: 'VoiceDisabled' })
-  // Not even the system makes a muted person heard.
+  // Not even the system may make a muted person heard.
   const mute = by.kind === 'system' ? inForce(state.mutes, subjectOf(session.right), at) : access.mute
   if (mute !== null) return E.left({ _tag: 'Muted', until: mute.until })
   if (!mayBeHeard(context, session.right)) return E.left({ _tag: 'NotOnStage' })

@@ -1,4 +1,4 @@
-/** Settings: admins may change them. A change of nothing is no event. What a change forbids ends with it. */
+/** Settings, which admins may change. A change of nothing produces no event. What a change forbids ends with it. */
 import * as E from 'fp-ts/lib/Either.js'
 import { isSettingName, SETTINGS, type SettingsChanges, type SpaceSettings } from '../settings.ts'
 import { type Invalid, invalid } from '../text.ts'
@@ -9,12 +9,12 @@ import { endForbidden } from './endings.ts'
 import type { SpaceEvent } from './events.ts'
 import { mergeSettings } from './folding.ts'
 
-/** Characters of JSON, of all the free settings together. */
+/** How many characters of JSON all the free settings may have together. */
 const MAX_SETTINGS = 16_384
 
 const sameJson = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
 
-/** The part of the free settings that differs from what is there; undefined where none does. */
+/** The part of the free settings that differs from what is there; undefined if none does. */
 const differing = (
   now: Readonly<Record<string, unknown>>,
   wanted: Record<string, unknown>,
@@ -25,12 +25,12 @@ const differing = (
   return entries.length === 0 ? undefined : Object.fromEntries(entries)
 }
 
-/** What of `wanted` is a change, checked. */
+/** The part of `wanted` that is a change, checked. */
 const readChanges = (now: SpaceSettings, wanted: SettingsChanges): E.Either<Invalid, SettingsChanges> => {
   const changes: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(wanted)) {
     if (value === undefined) continue
-    // An error code never contains a name that the caller made up.
+    // An error code must not contain a name that the caller made up.
     if (!isSettingName(name)) return invalid('settings', 'There is no such setting.')
     const { allows, mayBe } = SETTINGS[name]
     if (!allows(value)) return invalid(name, `${name} is ${mayBe}.`)

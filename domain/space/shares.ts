@@ -5,7 +5,7 @@ import { AT_ONCE_WITH_WORDS } from './endings.ts'
 import type { SpaceEvent } from './events.ts'
 import type { SpaceState } from './state.ts'
 
-/** The tag of this machine's own addresses, which a proxy has that does not say where people come from. Half of a small
+/** The tag of this machine's own addresses, as of a proxy that does not say where people come from. Half of a small
  *  room is not too much for everybody behind it. */
 export const THIS_MACHINE = 'local'
 const WORDS = 'The room is full, and many guests of your network are in it.'
@@ -42,9 +42,9 @@ const hasHadItsShare = (
   all: ReadonlyMap<string, ReadonlyArray<string>>,
 ): boolean => network !== undefined && (all.get(network)?.length ?? 0) >= shareOf(state, network)
 
-/** As many sessions as are `needed`: each time the newest of the network that is furthest beyond its share; null where
- *  there are too few. They give way to an account, and to somebody who was just here (`isOneOfUs`), wherever these come
- *  from. */
+/** Picks as many sessions as are `needed`: each time the newest of the network that is furthest beyond its share; null
+ *  if there are too few. They give way to an account, and to somebody who was just here (`isOneOfUs`), wherever these
+ *  come from. */
 export const sessionsThatGiveWay = (
   context: DecisionContext,
   needed: number,
@@ -66,7 +66,7 @@ export const sessionsThatGiveWay = (
   return giving
 }
 
-/** Nobody is blamed for it, and nobody did it. */
+/** Ends a session that gives way; the event names nobody, since nobody did it. */
 export const shownOut = ({ at }: DecisionContext, sessionId: string): SpaceEvent => ({
   type: 'SessionLeft',
   data: { sessionId, reason: 'kicked', by: null, note: WORDS, until: null, at },

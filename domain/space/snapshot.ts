@@ -1,4 +1,4 @@
-/** A space's state as JSON and back, so that waking a space costs the same whatever its age. */
+/** A space's state as JSON and back, so that loading a space costs the same whatever its age. */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { Actor } from '../identity.ts'
@@ -14,7 +14,7 @@ import { Permission } from './roles.ts'
 import { marksIn, nullable, StoredSession, storedSession } from './session.ts'
 import type { SpaceState } from './state.ts'
 
-/** Of the shape below: a snapshot of another version is not read, and the space is folded anew. */
+/** The version of the shape below: a snapshot of another version is not read, and the space is folded again. */
 export const SPACE_SNAPSHOT = 1
 
 const Restriction = t.type({
@@ -45,7 +45,7 @@ const Whole = t.type({
   ),
   bans: t.array(Restriction),
   mutes: t.array(Restriction),
-  /** A setting that came later is not in an older one. */
+  /** A setting that was added later is missing in an older snapshot. */
   settings: SettingsChanges,
 })
 const SpaceSnapshot = t.intersection([
@@ -61,7 +61,7 @@ const SpaceSnapshot = t.intersection([
 ])
 export type SpaceSnapshot = t.TypeOf<typeof SpaceSnapshot>
 
-/** Components are personal: whoever wakes a space looks them up. */
+/** Components are personal: whoever loads a space looks them up. */
 const storedPin = ({ components: _, ...pin }: Pin): t.TypeOf<typeof StoredPin> => pin
 
 export const toSnapshot = (state: SpaceState): SpaceSnapshot => ({
@@ -69,7 +69,7 @@ export const toSnapshot = (state: SpaceState): SpaceSnapshot => ({
   opened: state.opened,
   sessions: [...state.sessions.values()].map(storedSession),
   held: [...state.held.values()],
-  // Left out where there is nothing, so that states stored before this field stay what they are.
+  // Left out if there is nothing, so that states stored before this field existed stay what they are.
   ...(state.left.size === 0 ? {} : { left: [...state.left] }),
   ...(state.pinned.size === 0 ? {} : { pinned: [...state.pinned.values()].map(storedPin) }),
   ...(state.queue.size === 0 ? {} : { queue: [...state.queue.values()] }),
@@ -82,7 +82,7 @@ export const toSnapshot = (state: SpaceState): SpaceSnapshot => ({
   settings: storedSettings(state.settings),
 })
 
-/** The state that `toSnapshot` was given, or why this is no snapshot that can be read. */
+/** The state from the result of `toSnapshot`, or why it can't be read. */
 export const fromSnapshot = (json: unknown): E.Either<string, SpaceState> => {
   if (!SpaceSnapshot.is(json)) return E.left(`Not a space's snapshot of version ${SPACE_SNAPSHOT}.`)
   const state = initialSpace()

@@ -1,4 +1,4 @@
-/** A stage: in a room that has one, only moderators speak, and those to whom they give the word. */
+/** The stage: in a room that has one, only moderators speak, and people to whom they give the word. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Subject } from '../identity.ts'
 import { mayActOn, mayAs, rank, roleOf } from './access.ts'
@@ -15,14 +15,14 @@ const withTheWord = (state: SpaceState, subject: Subject): Session | undefined =
     .map((sessionId) => state.sessions.get(sessionId))
     .find((session) => session !== undefined && session.stage !== null)
 
-/** Whether one of the subject's sessions has it. */
+/** Whether one of the subject's sessions has the word. */
 export const hasTheWord = (state: SpaceState, subject: Subject): boolean =>
   withTheWord(state, subject) !== undefined
 
 /** Whether the stage, if there is one, lets this session speak. */
 export const mayBeHeard = ({ state, content, access, by }: DecisionContext, session: Session): boolean => {
   if (!state.settings.stage || session.stage !== null) return true
-  // What counts is whose session it is, also where the system acts.
+  // What counts is whose session it is, even if the system acts.
   return moderates(by.kind === 'system' ? roleOf(state, content, subjectOf(session)) : access.role)
 }
 
@@ -85,7 +85,7 @@ export const handOnSpeak = (
   return E.right([...taken(context, giver), ...given(context, session.right, giver.sessionId)])
 }
 
-/** Callers may always give up their own; moderators may take it from people below them. */
+/** Callers may always give up the word; moderators may take it from people below them. */
 export const takeSpeak = (context: DecisionContext, { sessionId }: SpaceCommandOf<'TakeSpeak'>): Decision => {
   const { state, content, access } = context
   const session = sessionIn(context, sessionId)

@@ -1,4 +1,4 @@
-/** What a space's decisions are made on. Bounded by what is true now, never by history. */
+/** The state on which a space's decisions are made. Its size depends on what is true now, not on history. */
 import type { Actor, Subject } from '../identity.ts'
 import type { SpaceSettings } from '../settings.ts'
 import type { BanLists } from './ban-list.ts'
@@ -14,7 +14,7 @@ export type HeldSeat = {
   readonly subject: Subject
   readonly subspace: string
   readonly expiresAt: string
-  /** Where its subject came from (`networkTag`); none from before that was kept. */
+  /** Its subject's network (`networkTag`); missing from before that was kept. */
   readonly network?: string
 }
 export type Grant = {
@@ -41,16 +41,16 @@ export type SpaceState = {
   readonly own: ReadonlyMap<Subject, ReadonlyArray<string>>
   /** Session by socket: a socket has one session at most. */
   readonly sockets: ReadonlyMap<string, string>
-  /** By subject, the seat that runs out first in front. */
+  /** By subject, the seat that runs out first comes first. */
   readonly held: ReadonlyMap<Subject, HeldSeat>
-  /** Those whose session was cut off, and until when they are who was just here; the oldest in front. */
+  /** Subjects whose session was cut off, and until when they count as just here; the oldest first. */
   readonly left: ReadonlyMap<Subject, string>
   readonly grants: ReadonlyMap<string, Grant>
   readonly bans: ReadonlyMap<Subject, Restriction>
   readonly mutes: ReadonlyMap<Subject, Restriction>
-  /** What of its rooms' scenes lasts, by `pinKey`. */
+  /** The pinned entities of its rooms' scenes, by `pinKey`. */
   readonly pinned: ReadonlyMap<string, Pin>
-  /** Who waits for a seat, whoever came first in front. */
+  /** Who waits for a seat; whoever came first comes first. */
   readonly queue: ReadonlyMap<Subject, WaitingPlace>
   /** How fast the turns of the queue come; null before anybody waited. */
   readonly turns: Turns | null

@@ -12,16 +12,16 @@ import type { Restriction, SpaceState } from './state.ts'
 export type By = DecisionInput<unknown>['by']
 
 export type Access = {
-  /** What the caller is here; null for a stranger, who may still enter where it is public. */
+  /** The caller's role here; null for a stranger, who may still enter if the space is public. */
   readonly role: Role | null
   /** Where the role comes from: the content, a grant of this space, the space being public, or being the system. */
   readonly via: 'content' | 'grant' | 'public' | 'system' | 'none'
-  /** False: to this caller the space looks like one that does not exist, whatever is asked. */
+  /** If false, the space looks to this caller as if it did not exist, whatever is asked. */
   readonly mayKnow: boolean
-  /** The restrictions in force at that time. Owners and the system are never under one. */
+  /** The restrictions in force at that time. Owners and the system are never restricted. */
   readonly ban: Restriction | null
   readonly mute: Restriction | null
-  /** Whether the caller may be let in, seats aside. */
+  /** Whether the caller may be let in, apart from seats. */
   readonly mayEnter: E.Either<SpaceRefusal, void>
 }
 
@@ -69,10 +69,10 @@ const listedBan = ({ lists }: SpaceState, by: By, role: Role | null): Restrictio
   return { by: list.by, reason: entry.reason, until: null, at: entry.at }
 }
 
-/** What `by` may in this space at `at` (ISO 8601). `content` is what the content says to this same caller. */
+/** What `by` may do in this space at `at` (ISO 8601). `content` is what the content says about this caller. */
 export const accessOf = (state: SpaceState, by: By, content: ContentFacts, at: string): Access => {
   if (by.kind === 'system') {
-    // A space without content does not exist for the system either: nothing can open it.
+    // A space without content does not exist for the system, either: nothing can open it.
     const mayKnow = content.exists || state.opened !== null
     return { role: 'owner', via: 'system', mayKnow, ban: null, mute: null, mayEnter: yes }
   }
@@ -102,14 +102,14 @@ export const roleOf = (state: SpaceState, content: ContentFacts, subject: Subjec
   return state.grants.get(subject)?.permission ?? ofTeam ?? null
 }
 
-/** Knows of the space, is not banned from it, and is at least `needs`. */
+/** Whether the caller may know of the space, is not banned from it, and has at least the role `needs`. */
 export const mayAs = (access: Access, needs: Role): E.Either<SpaceRefusal, void> => {
   if (!access.mayKnow) return E.left({ _tag: 'SpaceNotFound' })
   if (access.ban !== null) return E.left({ _tag: 'Banned', until: access.ban.until })
   return rank(access.role) >= rank(needs) ? yes : forbidden(needs)
 }
 
-/** Nobody acts on an equal or a higher one: `access` must outrank what `target` is here. The system may. */
+/** Nobody may act on somebody of equal or higher role: `access` must outrank `target`. The system may. */
 export const mayActOn = (
   state: SpaceState,
   content: ContentFacts,
@@ -121,7 +121,7 @@ export const mayActOn = (
   return forbidden(ABOVE[role])
 }
 
-/** Only somebody of at least the rank of whoever set a restriction may change or lift it; the system may. */
+/** Only somebody whose rank is at least that of whoever set a restriction may change or lift it; the system may. */
 export const mayOverrule = (
   state: SpaceState,
   content: ContentFacts,

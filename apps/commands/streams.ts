@@ -37,6 +37,7 @@ export const createStreams = <M extends HeldMailbox>(options: {
 
   const isTooMuch = (): boolean => mailboxes.size > maxStreams || bytes > maxBytes
 
+  let newest: string | null = null
   const evict = (): void => {
     if (!isTooMuch()) return
     for (const [stream, mailbox] of mailboxes) {
@@ -55,6 +56,9 @@ export const createStreams = <M extends HeldMailbox>(options: {
     get: (stream) => mailboxes.get(stream),
     use: <One extends M>(stream: string, create: () => One): One => {
       const known = mailboxes.get(stream) as One | undefined
+      // The one that was used last stands last already.
+      if (known !== undefined && stream === newest) return known
+      newest = stream
       if (known !== undefined) {
         mailboxes.delete(stream)
         mailboxes.set(stream, known)

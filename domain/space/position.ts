@@ -33,8 +33,20 @@ const NO_POSITION = invalid(
   'The position is { x, y, z } in numbers, with a rotation in numbers beside them if you like.',
 )
 
-/** Drops other fields. By older rules a position is any JSON. */
+/** What nearly everybody sends: nothing but numbers, which can be neither too long nor too deep. */
+const isPlainPlace = (value: unknown): value is Readonly<Record<string, number>> => {
+  if (!isObject(value)) return false
+  for (const name in value)
+    if ((name !== 'x' && name !== 'y' && name !== 'z') || !Number.isFinite(value[name])) return false
+  return true
+}
+
+/** Other fields are dropped. By older rules it is any JSON. */
 export const parsePosition = (value: unknown, rules: number | undefined): E.Either<Invalid, unknown> => {
+  if (isSince3(rules) && isPlainPlace(value)) {
+    const place = numbersIn(value, PLACE)
+    return E.right(place !== null && Object.keys(place).length > 0 ? place : null)
+  }
   const sent = parseJson('position', value, MAX_POSITION)
   if (E.isLeft(sent) || sent.right === null || !isSince3(rules)) return sent
   if (!isObject(sent.right)) return NO_POSITION

@@ -7,7 +7,7 @@ process.env.TZ = 'Asia/Tokyo'
 
 const test = suite('times')
 
-test('given a time as people write it, then it is read, in UTC where no zone is given', () => {
+test('given a time as people write it, then it is read, in UTC if it has no zone', () => {
   for (const [text, iso] of [
     ['2026-01-31', '2026-01-31T00:00:00.000Z'],
     ['2026-01-31T12:00', '2026-01-31T12:00:00.000Z'],
@@ -24,7 +24,7 @@ test('given a time as people write it, then it is read, in UTC where no zone is 
     assert.is(readTime(text)?.toISOString(), iso, text)
 })
 
-test('given a day alone as the end of a range, it is all of that day; a time is that time', () => {
+test('given a day alone as the end of a range, then it is the end of that day; given a time, then it is that time', () => {
   assert.is(readEnd('2026-01-31')?.toISOString(), '2026-01-31T23:59:59.999Z')
   assert.is(readEnd('2024-02-29')?.toISOString(), '2024-02-29T23:59:59.999Z')
   assert.is(readEnd('2026-01-31T00:00:00Z')?.toISOString(), '2026-01-31T00:00:00.000Z')
@@ -32,7 +32,7 @@ test('given a day alone as the end of a range, it is all of that day; a time is 
   assert.is(readEnd('20260131'), null)
 })
 
-test('given what is no time, or a day that no month has, then none is read', () => {
+test('given something that is not a time, or a day that no month has, then no time is read', () => {
   for (const text of [
     '',
     'yesterday',

@@ -16,7 +16,7 @@ const clockwork = () => {
 }
 
 pacing(
-  'given work that comes all at once, when it is paced, then it is done one by one, with rests in between',
+  'given several pieces of work at once, when they are paced, then they are done one by one, with rests in between',
   async () => {
     const clock = clockwork()
     const pace = createBackgroundWork({ ...clock, rest: 4, longestRestMs: 1_000 })
@@ -30,7 +30,7 @@ pacing(
   },
 )
 
-pacing('given work that took long, when it is done, then the rest after it is bounded', async () => {
+pacing('given work that took long, when it is done, then the rest after it is limited', async () => {
   const clock = clockwork()
   const pace = createBackgroundWork({ ...clock, rest: 4, longestRestMs: 100 })
   let second = 0
@@ -44,7 +44,7 @@ pacing('given work that took long, when it is done, then the rest after it is bo
 })
 
 pacing(
-  'given a rest that never ends, when its work is done, then whoever asked for the work is told',
+  'given a rest that never ends, when its work is done, then the promise of the work resolves',
   async () => {
     const pace = createBackgroundWork({
       now: () => 0,

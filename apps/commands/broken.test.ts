@@ -72,7 +72,7 @@ const told = (answer: E.Either<Parameters<typeof describeError>[0], unknown>) =>
 
 for (const [why, { status, code, breaks }] of Object.entries(broken))
   for (const stream of STREAMS)
-    test(`given ${stream} that is ${why}, then whoever joins or writes is told so for good, nothing is written, and nothing is retried endlessly`, async () => {
+    test(`given ${stream} that is ${why}, when somebody joins or writes, then the error says that it is final, nothing is written, and nothing is retried endlessly`, async () => {
       const log = await filled()
       const path = pathOn(breaks(log, stream))
       const before = { ...log.counts }
@@ -86,7 +86,7 @@ for (const [why, { status, code, breaks }] of Object.entries(broken))
       assert.ok(log.counts.reads - before.reads < 20)
     })
 
-test('given a state that is held when its stream is deleted, cut beyond it or written to by another program, then the next command is told so', async () => {
+test('given a cached state, when its stream is deleted, cut beyond it or written to by another program, then the next command gets that error', async () => {
   for (const [why, { code }] of Object.entries(broken)) {
     const log = await filled()
     const stream = STREAMS[0]
@@ -107,7 +107,7 @@ test('given a state that is held when its stream is deleted, cut beyond it or wr
   }
 })
 
-test('given a broken private space, then a stranger gets the answer for a missing space, and its owner is told what happened to it', async () => {
+test('given an unreadable private space, then a stranger gets the answer for a missing space, and its owner the error', async () => {
   for (const { code, breaks } of Object.values(broken)) {
     const log = await filled()
     const facts = (by: Parameters<typeof publicPost>[0]) =>

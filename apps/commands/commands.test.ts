@@ -89,7 +89,7 @@ deciding(
 )
 
 deciding(
-  'given a thousand joins at once, when they are carried out, then a few appends hold them all in order',
+  'given a thousand joins at once, when they are carried out, then a few appends contain them all in order',
   async () => {
     const log = memoryLog()
     const path = pathOn(log)
@@ -106,7 +106,7 @@ deciding(
 )
 
 deciding(
-  'given commands that share an append, then each is told its own revision, and a position never before its own event',
+  'given commands that share an append, then each gets its own revision, and a position that is not before its own event',
   async () => {
     const log = memoryLog()
     const path = pathOn(log)
@@ -126,7 +126,7 @@ deciding(
 )
 
 deciding(
-  'given a newcomer whose key is late, then known people go on, and the newcomer is told so',
+  'given a newcomer whose key is late, then known people can go on, and the newcomer gets an error',
   async () => {
     const log = memoryLog()
     const asked: string[] = []
@@ -162,7 +162,7 @@ deciding(
 )
 
 deciding(
-  'given large commands, when they come at once, then no append is larger than the log takes',
+  'given large commands, when they come at once, then no append is larger than the log accepts',
   async () => {
     const log = memoryLog()
     let largest = 0
@@ -185,7 +185,7 @@ deciding(
 )
 
 deciding(
-  'given a space never used, when it is looked at, then it is null; once used, its state',
+  'given a space that was never used, when it is read, then it is null; once used, it is its state',
   async () => {
     const path = pathOn(memoryLog())
     assert.is(right(await path.look(ROOM)()), null)
@@ -196,7 +196,7 @@ deciding(
   },
 )
 
-deciding('given the result of a look, when the space goes on, then that result stays as it was', async () => {
+deciding('given a state that was read, when the space changes, then the state stays as it was', async () => {
   const path = pathOn(memoryLog())
   await path.space(asking(uuid(1), account('bob'), join(1)))()
   const seen = right(await path.look(ROOM)())
@@ -204,7 +204,7 @@ deciding('given the result of a look, when the space goes on, then that result s
   assert.is(seen?.state.sessions.size, 1)
 })
 
-deciding('given another process’s events, when a space is looked at, then they are in it', async () => {
+deciding('given another process’s events, when a space is read, then they are in its state', async () => {
   const log = memoryLog()
   const [a, b] = [pathOn(log), pathOn(log)]
   await a.space(asking(uuid(1), account('bob'), join(1)))()
@@ -245,7 +245,7 @@ repeats(
 )
 
 repeats(
-  'given a long log behind a command, when it comes again, then no more of the log is read than it takes',
+  'given a long log after a command, when the command comes again, then no more of the log is read than necessary',
   async () => {
     const log = memoryLog()
     let read = 0
@@ -279,7 +279,7 @@ repeats(
 )
 
 repeats(
-  'given a restart, with a snapshot and without, when an id comes again, then it has the first answer',
+  'given a restart, with a snapshot and without, when an id comes again, then it gets the first answer',
   async () => {
     for (const snapshotEvery of [3, 1_000_000]) {
       const log = memoryLog()
@@ -298,7 +298,7 @@ repeats(
 )
 
 repeats(
-  'given another sender’s command id, when someone uses it, then neither learns of nor blocks the other',
+  'given another sender’s command id, when someone uses it, then neither learns about nor blocks the other',
   async () => {
     const log = memoryLog()
     const path = pathOn(log)
@@ -311,7 +311,7 @@ repeats(
 )
 
 repeats(
-  'given the same command twice in one turn, when they are carried out, then one is appended and both are told so',
+  'given the same command twice in one turn, when they are carried out, then one is appended and both get its answer',
   async () => {
     const log = memoryLog()
     const path = pathOn(log)
@@ -347,7 +347,7 @@ const chosen = <C>(id: string, by: Caller, command: C) => ({ ...asking(id, by, c
 const EDIT: ChatCommand = { type: 'EditMessage', messageId: uuid(1, 0x3e5), content: 'message 1' }
 
 repeats(
-  'given a chosen id, when it comes again with the same command, then the first answer; with anything else, then an error and nothing is done: in the same process, another one and after a restart',
+  'given a chosen id, when it comes again with the same command, then it gets the first answer; with another command, an error, and nothing is done: in the same process, in another one and after a restart',
   async () => {
     const log = memoryLog()
     const path = pathOn(log)
@@ -429,7 +429,7 @@ repeats(
 )
 
 repeats(
-  'given a message_id, when it comes again after a restart, then the same words are the same message, and other words are told so',
+  'given a message_id, when it comes again after a restart, then it is the same message if the words are the same, else an error',
   async () => {
     const log = memoryLog()
     const path = pathOn(log, { tuning: { snapshotEvery: 3 } })
@@ -501,7 +501,7 @@ faults(
 )
 
 faults(
-  'given a stale state, when a command would be refused on it, then it is decided on the log’s end',
+  'given a stale state, when a command would be refused by it, then it is decided by the log’s end',
   async () => {
     const log = memoryLog()
     const [a, b] = [pathOn(log), pathOn(log)]
@@ -532,7 +532,7 @@ for (const fault of ['unknown-written', 'unknown-lost', 'unknown-late'] as const
   })
 
 faults(
-  'given an unknown outcome and another writer, when ours was written first, then it is found and told as done',
+  'given an unknown outcome and another writer, when ours was written first, then it is found and answered as done',
   async () => {
     const log = memoryLog()
     const [a, b] = [pathOn(log), pathOn(log)]
@@ -555,7 +555,7 @@ faults(
 )
 
 faults(
-  'given an outcome that stays unknown, when time is up, then Unavailable, and the same id finds what was done',
+  'given an outcome that stays unknown, when time is up, then the answer is Unavailable, and the same id finds what was done',
   async () => {
     for (const fault of ['unknown-written', 'unknown-lost'] as const) {
       const log = memoryLog()
@@ -590,7 +590,7 @@ faults(
 )
 
 faults(
-  'given a log that is down, when a command comes, then Unavailable; once it is up again, all is well',
+  'given a log that is down, when a command comes, then the answer is Unavailable; once it is up again, commands are carried out',
   async () => {
     const log = memoryLog()
     const path = pathOn(log, { tuning: { unavailableMs: 50 } })
@@ -606,7 +606,7 @@ faults(
 )
 
 faults(
-  'given a log that is down and a clock that goes back, when a command comes, then still Unavailable',
+  'given a log that is down and a clock that goes back, when a command comes, then the answer is still Unavailable',
   async () => {
     const log = memoryLog()
     let at = Date.parse('2026-01-01T00:00:00Z')
@@ -625,7 +625,7 @@ faults(
 )
 
 faults(
-  'given a writer that is always first, when the rounds are used up, then Conflict and nothing written',
+  'given a writer that is always faster, when the rounds are used up, then the answer is Conflict and nothing is written',
   async () => {
     const log = memoryLog()
     const [a, b] = [pathOn(log, { tuning: { rounds: 3 } }), pathOn(log)]
@@ -646,7 +646,7 @@ faults(
 )
 
 faults(
-  'given an event that can’t be read, when commands come, then they are refused and not decided without it',
+  'given an event that can’t be read, when commands come, then they get an error and are not decided without it',
   async () => {
     const log = memoryLog()
     await log.append(STREAM, 'none', [
@@ -703,21 +703,24 @@ refused(
   },
 )
 
-refused('when something that is not a name is named, then the refusal is on the log without it', async () => {
-  const log = memoryLog()
-  const path = await full(log)
-  const refusedWith = async (n: number, subject: string) => {
-    const ban: SpaceCommand = { type: 'Ban', subject, reason: null, until: null }
-    assert.is(refusalOf(await path.space(asking(uuid(n), account('dave'), ban))()), 'Forbidden')
-    return log.stream(REFUSALS).at(-1)!.data as { target?: string; asked: object }
-  }
-  assert.is((await refusedWith(1, 'alice')).target, 'alice')
-  for (const [i, subject] of ['x'.repeat(16_000), 'a\0b', '\ud800'].entries()) {
-    const { target, asked } = await refusedWith(2 + i, subject)
-    assert.is(target, undefined)
-    assert.ok(JSON.stringify(asked).length < 100)
-  }
-})
+refused(
+  'when a refused command has something that is not a name, then its refusal is on the log without it',
+  async () => {
+    const log = memoryLog()
+    const path = await full(log)
+    const refusedWith = async (n: number, subject: string) => {
+      const ban: SpaceCommand = { type: 'Ban', subject, reason: null, until: null }
+      assert.is(refusalOf(await path.space(asking(uuid(n), account('dave'), ban))()), 'Forbidden')
+      return log.stream(REFUSALS).at(-1)!.data as { target?: string; asked: object }
+    }
+    assert.is((await refusedWith(1, 'alice')).target, 'alice')
+    for (const [i, subject] of ['x'.repeat(16_000), 'a\0b', '\ud800'].entries()) {
+      const { target, asked } = await refusedWith(2 + i, subject)
+      assert.is(target, undefined)
+      assert.ok(JSON.stringify(asked).length < 100)
+    }
+  },
+)
 
 refused(
   'given the log is down for refusals, when a command is refused, then it is answered and counted',
@@ -731,7 +734,7 @@ refused(
 )
 
 refused(
-  'given private or missing content, then SpaceNotFound and a record of the same length, which contains no stranger’s words',
+  'given private or missing content, then the answer is SpaceNotFound, and the record has the same length and contains no stranger’s words',
   async () => {
     const nowhere = { type: 'document', id: 'what alice did' } as const
     const hidden = { type: 'document', id: 'what alice has' } as const
@@ -796,7 +799,7 @@ refused.run()
 const limited = suite('a limit')
 
 limited(
-  'given an account that asks too fast, then SlowDown with when to come back, and others go on',
+  'given an account that sends too fast, then it gets SlowDown with the time to come back, and others can go on',
   async () => {
     const log = memoryLog()
     const clock = stepClock()
@@ -844,7 +847,7 @@ chats('given a ban that was just acknowledged, when the banned person writes, th
 })
 
 chats(
-  'given another process’s unban, when that person writes here, then they are not refused because of the past',
+  'given another process’s unban, when that person writes here, then they are not refused because of the earlier ban',
   async () => {
     const log = memoryLog()
     const [a, b] = [pathOn(log), pathOn(log)]
@@ -857,7 +860,7 @@ chats(
 )
 
 chats(
-  'given a space whose people have come, when the first writes, then its chat is already read',
+  'given a space that people have joined, when the first one writes, then its chat is already loaded',
   async () => {
     const log = memoryLog()
     right(await pathOn(log).chat(asking(uuid(1), account('bob'), post(1)))())
@@ -891,7 +894,7 @@ chats(
 )
 
 chats(
-  'given a message older than the window, when it is edited, then it is looked up as of the log then',
+  'given a message older than the window, when it is edited, then it is looked up as of the log’s end at that time',
   async () => {
     const log = memoryLog()
     const asked: Array<{ ids: ReadonlyArray<string>; position: bigint }> = []
@@ -929,7 +932,7 @@ chats(
 )
 
 chats(
-  'given a read model out of reach, when an old message is edited, then Unavailable, and the chat goes on',
+  'given a read model out of reach, when an old message is edited, then the answer is Unavailable, and the chat goes on',
   async () => {
     const log = memoryLog()
     const path = pathOn(log, {

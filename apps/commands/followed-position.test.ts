@@ -9,16 +9,19 @@ import { createStreamState } from './stream-state.ts'
 
 const following = suite('followed')
 
-following('given an event of ours, when it has come by, then all from before it was sent has', () => {
-  const followed = createFollowed()
-  followed.appended(1_000, 500n)
-  followed.passed(499n)
-  assert.is(followed.to(), Number.NEGATIVE_INFINITY)
-  followed.passed(500n)
-  assert.is(followed.to(), 1_000)
-})
+following(
+  'given an event of ours, when it has arrived, then everything from before it was sent has arrived',
+  () => {
+    const followed = createFollowed()
+    followed.appended(1_000, 500n)
+    followed.passed(499n)
+    assert.is(followed.to(), Number.NEGATIVE_INFINITY)
+    followed.passed(500n)
+    assert.is(followed.to(), 1_000)
+  },
+)
 
-following('given an event that came by before its answer, when the next comes by, then it counts', () => {
+following('given an event that arrived before its answer, when the next one arrives, then it counts', () => {
   const followed = createFollowed()
   followed.passed(500n)
   followed.appended(1_000, 500n)
@@ -64,7 +67,7 @@ const stateOn = (log: ReturnType<typeof memoryLog>, to: () => number) =>
   )
 
 following(
-  'given a state that has all that came by, when it is asked for its age, then it is as new as that',
+  'given a state with everything that arrived, when it is asked how fresh it is, then it is as fresh as that',
   async () => {
     const log = memoryLog()
     log.push(STREAM, event)
@@ -79,7 +82,7 @@ following(
 )
 
 following(
-  'given an event that came by and was not taken in, when the state is read anew, then it counts again',
+  'given an event that arrived and was not folded, when the state is read again, then it counts again',
   async () => {
     const log = memoryLog()
     log.push(STREAM, event)

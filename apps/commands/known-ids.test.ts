@@ -91,7 +91,7 @@ test('given a room that outgrows its filter, then it is read again, and nothing 
   for (const id of world.ids.slice(-50)) assert.ok(E.isLeft(await ask(id)))
 })
 
-test('given a process that has seen nothing of the log yet, or less than is asked, then all is looked up', async () => {
+test('given a process that has seen nothing of the log yet, or less than is needed, then everything is looked up', async () => {
   const { world, find, isKnown } = room(10)
   find.warm!(space)
   await find(space, [randomUUID()], 5n)()

@@ -33,7 +33,7 @@ const sessions = (log: ReturnType<typeof memoryLog>) =>
   log.stream(STREAM).filter(({ type }) => type === 'SessionJoined').length
 
 for (const reads of [1, 3, 12])
-  test(`given another node that was first, when ${reads} reads still show less than the refusal named, then that is waited for, all is not read again, and the command is carried out once`, async () => {
+  test(`given another node that was faster, when ${reads} reads still show less than the refusal named, then that is waited for, not everything is read again, and the command is carried out once`, async () => {
     const { log, lagging, fromStart, here, elsewhere } = nodes(reads)
     assert.ok(E.isRight(await here.space(asking(uuid(1), account('bob'), join(1)))()))
     const readBefore = fromStart.length
@@ -46,7 +46,7 @@ for (const reads of [1, 3, 12])
     assert.is(sessions(log), 5)
   })
 
-test('given a stream that is opened elsewhere in the same moment, then it is read as soon as it is shown', async () => {
+test('given a stream that is opened elsewhere at the same moment, then it is read as soon as it is visible', async () => {
   const { log, lagging, here, elsewhere } = nodes(4)
   let first = true
   log.pause = async (what, stream) => {
@@ -62,7 +62,7 @@ test('given a stream that is opened elsewhere in the same moment, then it is rea
   )
 })
 
-test('given what was named and is never shown, then the caller is told in time to send it again, and nothing is written', async () => {
+test('given an event that was named but never becomes visible, then the caller is told in time to try again, and nothing is written', async () => {
   const { log, lagging, elsewhere } = nodes(1_000_000)
   const here = pathOn(lagging, { tuning: { unavailableMs: 50 } })
   assert.ok(E.isRight(await here.space(asking(uuid(1), account('bob'), join(1)))()))
@@ -72,7 +72,7 @@ test('given what was named and is never shown, then the caller is told in time t
   assert.is(sessions(log), 2)
 })
 
-test('given an append of ours that got through unanswered, when it is not shown yet, then it is not said to be refused', async () => {
+test('given an append of ours that succeeded unanswered, when it is not visible yet, then the answer is not a refusal', async () => {
   const log = memoryLog()
   const events = [1, 2].map(() => ({ id: randomUUID(), type: 'Said', data: {}, metadata: {} }))
   // The line was cut after it was written; the server has forgotten the ids since, and shows nothing of it at first.
@@ -94,7 +94,7 @@ test('given an append of ours that got through unanswered, when it is not shown 
   assert.is(appends, 2)
 })
 
-test('given two processes on a node that lags, when many join one space at once through both, then each is in once, and nobody is told of another log', async () => {
+test('given two processes on a node that lags, when many join one space at once through both, then each is in once, and no process reports another log', async () => {
   const node = await testEventStore({ args: ['--lag', '10'] })
   const logs = [0, 1].map(() => connectEventLog({ url: node.url }))
   const reads: string[] = []

@@ -140,7 +140,7 @@ test('given a boot that stops renewing, when its time is up, then its sessions a
   assert.is(log.stream(STREAM).length, 6)
 })
 
-test('given the store of leases was away for long, when it is back, then nobody is lost', async () => {
+test('given a lease store that was away for long, when it is back, then nobody is lost', async () => {
   const { keeper, joined, left, pass, leases } = world()
   const [a, b] = [keeper('a'), keeper('b')]
   await joined('a', 1)
@@ -156,7 +156,7 @@ test('given the store of leases was away for long, when it is back, then nobody 
   assert.equal(left(), [])
 })
 
-test('given a process that starts, when others have not had the time to renew, then nobody is lost yet', async () => {
+test('given a process that starts, when others have not had time to renew, then nobody is lost yet', async () => {
   const { keeper, joined, left, pass } = world()
   await joined('a', 1)
   const b = keeper('b')
@@ -182,7 +182,7 @@ test('given a node that was killed and starts again, when its earlier boot misse
   )
 })
 
-test('given a boot that was taken for dead and lives, when it renews, then it is told so and keeps its lease', async () => {
+test('given a live boot that was taken for dead, when it renews, then it is told so and keeps its lease', async () => {
   const { keeper, joined, left, pass } = world()
   let lost = 0
   const a = keeper('a', { onLost: () => lost++ })

@@ -69,7 +69,7 @@ const MANY = { presence: many, moderation: many, chat: many, 'chat-change': many
 const FAST = { account: MANY, guest: MANY, guestsOfAddress: MANY }
 const AVATAR = { name: 'x'.repeat(900) }
 
-test('given one guest that joins and joins with an avatar, then what it writes is bounded in bytes', async () => {
+test('given one guest who joins repeatedly with an avatar, then the bytes that it writes are limited', async () => {
   const { slow, bytes } = await flood({ ip: '192.0.2.1', guests: 1 }, (n) =>
     join(n % 5, { avatarData: AVATAR, socketId: 'one', sessionId: `s-${n}` }),
   )
@@ -77,7 +77,7 @@ test('given one guest that joins and joins with an avatar, then what it writes i
   assert.ok(bytes < 256_000, `${bytes} bytes`)
 })
 
-test('given a thousand guests of one address, then what they write together is bounded in bytes', async () => {
+test('given a thousand guests of one address, then the bytes that they write together are limited', async () => {
   const { slow, bytes } = await flood(
     { ip: '192.0.2.1', guests: 1_000 },
     (n) => ({ ...join(n, { avatarData: AVATAR, socketId: `socket-${n}` }) }),
@@ -87,7 +87,7 @@ test('given a thousand guests of one address, then what they write together is b
   assert.ok(bytes < 4_000_000, `${bytes} bytes`)
 })
 
-test('given one guest’s long messages, then SlowDown with when to come back, before anything is written', async () => {
+test('given one guest’s long messages, then it gets SlowDown with the time to come back, before anything is written', async () => {
   const log = memoryLog()
   const clock = { ms: 1_767_225_600_000, now: () => clock.ms }
   const path = pathOn(log, { clock, limits: FAST })
@@ -155,7 +155,7 @@ test('given guests who use up a space’s bytes from everywhere, then accounts c
   right(await path.space(asking(uuid(50), account('bob'), join(50)))())
 })
 
-test('given one address that names ever new spaces, then SlowDown; those that it named go on, and so does another', async () => {
+test('given one address that names ever new spaces, then it gets SlowDown; the spaces that it named before still work, and so do other addresses', async () => {
   const log = memoryLog()
   const path = pathOn(log, { clock: { now: () => 1_767_225_600_000 }, limits: FAST })
   const enter = (n: number, ip: string) =>
@@ -212,7 +212,7 @@ test('given one address whose guests are ever new, then no more keys are made th
   assert.is(asked.length, 21)
 })
 
-test('given one who is refused in ever new places, then the log has a bounded share of it', async () => {
+test('given somebody who is refused in ever new places, then only a limited number of refusals is on the log', async () => {
   const log = memoryLog()
   const nothing = contentOf(() => ({
     exists: false,

@@ -20,7 +20,7 @@ test('given sessions with avatars, then a snapshot has the sessions without them
   assert.equal(back.right.sessions.get('s1'), { ...state.sessions.get('s1')!, avatarData: null })
 })
 
-test('given words, then a snapshot has no digest of them, and the same message is still the same', () => {
+test('given words, then a snapshot has no digest of them, and a repeated message is still recognised', () => {
   const id = '00000000-0000-4000-8000-000000000001'
   const evolve = chatModel.evolve
   let state = evolve(chatModel.initial(), posted(id, 'yes', 1) as ChatEvent)

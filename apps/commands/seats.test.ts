@@ -41,29 +41,26 @@ const written = (by: Caller, event: SpaceEvent, at: string): NewEvent => ({
   }),
 })
 
-seats(
-  'given entries granted here, when their minute is over, then the seats are freed, not before',
-  async () => {
-    const log = memoryLog()
-    const clock = stepClock()
-    const keeper = keepSeats({ commands: () => path, clock, ids: countedIds(0x5ea7), togetherMs: 1_000 })
-    const path = pathOn(log, { clock, onAccepted: keeper.noticed })
-    const enter = { type: 'EnterSpace', subspace: 'main' } as const
-    await path.space(asking(uuid(1), account('bob'), enter))()
-    clock.advance(30_000)
-    await path.space(asking(uuid(2), account('carol'), enter))()
-    const freed = () => log.stream(STREAM).filter(({ type }) => type === 'SeatExpired').length
-    await keeper.tick()
-    assert.is(freed(), 0)
-    clock.advance(30_500)
-    await keeper.tick()
-    assert.is(freed(), 1)
-    clock.advance(30_000)
-    await keeper.tick()
-    assert.is(freed(), 2)
-    assert.is(keeper.waiting(), 0)
-  },
-)
+seats('given seats held here, when their minute is over, then they are freed, and not before', async () => {
+  const log = memoryLog()
+  const clock = stepClock()
+  const keeper = keepSeats({ commands: () => path, clock, ids: countedIds(0x5ea7), togetherMs: 1_000 })
+  const path = pathOn(log, { clock, onAccepted: keeper.noticed })
+  const enter = { type: 'EnterSpace', subspace: 'main' } as const
+  await path.space(asking(uuid(1), account('bob'), enter))()
+  clock.advance(30_000)
+  await path.space(asking(uuid(2), account('carol'), enter))()
+  const freed = () => log.stream(STREAM).filter(({ type }) => type === 'SeatExpired').length
+  await keeper.tick()
+  assert.is(freed(), 0)
+  clock.advance(30_500)
+  await keeper.tick()
+  assert.is(freed(), 1)
+  clock.advance(30_000)
+  await keeper.tick()
+  assert.is(freed(), 2)
+  assert.is(keeper.waiting(), 0)
+})
 
 seats('given the log is away when seats run out, then they are freed later', async () => {
   const log = memoryLog()
@@ -81,7 +78,7 @@ seats('given the log is away when seats run out, then they are freed later', asy
 })
 
 seats(
-  'given more guests than one change of the settings shows out, then the rest go in the next rounds',
+  'given more guests than one change of the settings ends, then the rest are ended in the next rounds',
   async () => {
     const log = memoryLog()
     const clock = stepClock()
@@ -108,7 +105,7 @@ seats(
 )
 
 seats(
-  'given more voices than an append holds, when voice is switched off, then it is, and the rest stop in the next rounds',
+  'given more voices than fit into an append, when voice is switched off, then it is off, and the rest stop in the next rounds',
   async () => {
     const log = memoryLog()
     const clock = stepClock()
@@ -146,7 +143,7 @@ seats(
 )
 
 seats(
-  'given an account with more than an append holds, when it is muted, loses its permission or is banned, then it is, and what is left ends in the next rounds',
+  'given an account with more sessions or voices than fit into an append, when it is muted, loses its permission or is banned, then that happens, and what is left ends in the next rounds',
   async () => {
     const log = memoryLog()
     const clock = stepClock()

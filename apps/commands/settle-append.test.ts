@@ -38,7 +38,7 @@ const forgetful = (...faults: ReadonlyArray<AppendFault>) => {
 }
 const ids = (log: ReturnType<typeof memoryLog>): string[] => log.stream(STREAM).map(({ id }) => id)
 
-test('given an answer that was lost, on a log that forgets, then the events are found, and are there once', async () => {
+test('given a lost answer, on a log that forgets ids, then the events are found, and are there once', async () => {
   const log = forgetful('unknown-written')
   log.push(STREAM, event(9))
   const outcome = await settled(log, event(1), event(2))
@@ -50,7 +50,7 @@ test('given an append that failed twice, then it is written once', async () => {
   assert.is((await settled(log, event(1)))._tag, 'Appended')
   assert.equal(ids(log), [event(1).id])
 })
-test('given an append behind which others write, then it is still found', async () => {
+test('given an append after which others write, then it is still found', async () => {
   const log = forgetful('unknown-written')
   log.pause = async (what) => {
     if (what === 'read') log.push(STREAM, event(7), event(8))

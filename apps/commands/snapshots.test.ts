@@ -56,7 +56,7 @@ written(
 )
 
 written(
-  'given two processes’ parts between each other, when it is read, then it is whole or none',
+  'given interleaved parts of two processes, when the snapshot is read, then it is complete or missing',
   async () => {
     const log = memoryLog()
     const [a, b] = [createSnapshots(log, countedIds(1)), createSnapshots(log, countedIds(2))]
@@ -172,7 +172,7 @@ waking.run()
 
 const recent = suite('recent commands')
 
-recent('given what was packed, when it is unpacked, then every command is where it was', () => {
+recent('given packed commands, when they are unpacked, then every command has its revision', () => {
   const before = createRecent(100)
   for (let n = 0; n < 150; n++) before.add(keyOf({ kind: 'account', id: 'bob' }, uuid(n)), n * 3)
   const after = createRecent(100)
@@ -189,7 +189,7 @@ recent('given what was packed, when it is unpacked, then every command is where 
   assert.is(none.revisionOf(later), undefined)
 })
 
-recent('given the same id of another sender, then it is another command', () => {
+recent('given the same id from another sender, then it is another command', () => {
   assert.is.not(keyOf({ kind: 'account', id: 'bob' }, uuid(1)), keyOf({ kind: 'guest', id: 'bob' }, uuid(1)))
 })
 

@@ -51,7 +51,7 @@ const DONE = [...MINE, acted(), closed()]
 
 // ── reports ────────────────────────────────────────────────────────────────────────────────────────────────
 
-test('given a message, when somebody reports it, then a case is opened on the moment as it stood', () => {
+test('given a message, when somebody reports it, then a case is opened with that moment', () => {
   given().when(ask(carol, report())).happens(caseOpened(), filed())
 })
 test('given a person, when somebody reports them, then a case is opened about the person', () => {
@@ -59,7 +59,7 @@ test('given a person, when somebody reports them, then a case is opened about th
     .when(ask(carol, report({ target: person('dave') })))
     .happens(caseOpened('dave', { about: { kind: 'person' } }), filed())
 })
-test('given what somebody pinned, when it is reported, then the case is about whoever pinned it; what is not there is not found', () => {
+test('given a pinned entity, when it is reported, then the case is about whoever pinned it; one that does not exist is not found', () => {
   const entity = { kind: 'entity', entityId: 'statue', subspace: 'main' } as const
   const pin = { ...entity, template: null, ownership: null, components: {}, weight: 2 }
   const { kind: _, ...pinned } = pin
@@ -76,7 +76,7 @@ test('given what somebody pinned, when it is reported, then the case is about wh
   const own = given().when(ask(dave, report({ target: entity }), { space })).decision
   assert.is(E.isLeft(own) ? codeOf(own.left) : 'accepted', 'invalid_entity_id')
 })
-test('given a case that is open, when another reports the same, then it joins the case; the first again changes nothing', () => {
+test('given an open case, when somebody else reports the same, then the report joins the case; a second one by the first reporter changes nothing', () => {
   given(caseOpened(), filed())
     .when(ask(heidi, report({ caseId: 'another', reportId: 'report-2' })))
     .happens(filed('heidi', { reportId: 'report-2' }))
@@ -111,7 +111,7 @@ test('given somebody who is muted, then they may still report', () => {
     .when(ask(carol, report(), { space: [muted('carol')] }))
     .types('CaseOpened', 'ReportFiled')
 })
-test('given as many open reports as one caller, network or space may have, then no more; once a case is closed, again', () => {
+test('given as many open reports as one caller, network or space may have, then another is refused until a case is closed', () => {
   const openAbout = (n: number, reporter: string, network?: string): ReadonlyArray<CaseEvent> => [
     caseOpened(`someone${n}`, { caseId: `other-${n}`, about: { kind: 'person' } }),
     filed(reporter, { caseId: `other-${n}`, ...(network === undefined ? {} : { network }) }),
@@ -198,7 +198,7 @@ test('given an outcome that does not match what was done, or no rule or reason, 
   assert.is(code(DONE, close()), 'case_closed')
   assert.is(code(DONE, take), 'case_closed')
 })
-test('given a moderator who opens a case that nobody reported, then a receipt tells nobody that there was a report', () => {
+test('given a case that a moderator opened without a report, then the receipt does not show whether there was a report', () => {
   const open = { type: 'OpenCase', caseId: CASE, target: theMessage } as const
   given().when(ask(erin, open)).types('CaseOpened')
   given(caseOpened()).when(ask(erin, open)).happens()
@@ -211,7 +211,7 @@ test('given a moderator who opens a case that nobody reported, then a receipt te
 // ── secrecy ────────────────────────────────────────────────────────────────────────────────────────────────
 
 const HANDLING: ReadonlyArray<CaseCommand> = [take, note, act(), close(), decide()]
-test('given a case about somebody, then to strangers, to equals and to themselves it is as if there were none', () => {
+test('given a case about somebody, then for strangers, equals and themselves it is as if it did not exist', () => {
   for (const subject of ['dave', 'erin', 'grace', 'bob'])
     for (const by of [carol, dave, erin, frank, grace, bob, guest(7)]) {
       const outranks =
@@ -231,13 +231,13 @@ test('given a case about somebody, then to strangers, to equals and to themselve
       }
     }
 })
-test('given a private space, then to those who may not know of it a case is no more than the space', () => {
+test('given a private space, then people who may not know of it get the same answer for a case as for the space', () => {
   for (const command of HANDLING)
     given(...MINE)
       .when(ask(heidi, command, { place: 'private' }))
       .refuses({ _tag: 'SpaceNotFound' })
 })
-test('given one of SYSTEM_ADMINS, then they handle what is about the owner, and not what is about themselves', () => {
+test('given one of SYSTEM_ADMINS, then they handle cases about the owner, but none about themselves', () => {
   given(caseOpened('bob'))
     .when(ask(heidi, { ...take, asSystemAdmin: true }))
     .happens(taken('heidi'))
@@ -248,7 +248,7 @@ test('given one of SYSTEM_ADMINS, then they handle what is about the owner, and 
 
 // ── appeals ────────────────────────────────────────────────────────────────────────────────────────────────
 
-test('given an act, when the one acted on appeals, be they banned or shown out of a private space, then it is heard', () => {
+test('given an act, when the person acted on appeals, even if banned or removed from a private space, then the appeal is accepted', () => {
   given(...DONE)
     .when(ask(dave, appeal))
     .happens(appealed)
@@ -262,7 +262,7 @@ test('given an act, when the one acted on appeals, be they banned or shown out o
     .when(ask(dave, appeal))
     .happens()
 })
-test('given no act on the asker, then there is no case to them', () => {
+test('given no act on the caller, then the case does not exist for them', () => {
   given(...MINE)
     .when(ask(dave, appeal))
     .refuses(NOT_FOUND)
@@ -276,7 +276,7 @@ test('given no act on the asker, then there is no case to them', () => {
     .when(ask(dave, appeal, { place: 'none' }))
     .refuses(NOT_FOUND)
 })
-test('given an act of over 30 days ago, or an appeal that was heard, then there is no other', () => {
+test('given an act of over 30 days ago, or an appeal that was decided, then no other appeal is possible', () => {
   const later = (days: number) => ({ seconds: days * 86_400 })
   given(...DONE)
     .when(ask(dave, appeal, later(30)))
@@ -291,7 +291,7 @@ test('given an act of over 30 days ago, or an appeal that was heard, then there 
     .when(ask(dave, appeal))
     .refuses(NOT_FOUND)
 })
-test('given an appeal, then whoever acted does not hear it, nor one below; another, the owner or SYSTEM_ADMINS do', () => {
+test('given an appeal, then it can’t be heard by whoever acted nor by anybody below them, but by another moderator, the owner or SYSTEM_ADMINS', () => {
   const made = [...DONE, appealed]
   given(...made)
     .when(ask(erin, decide()))
@@ -320,7 +320,7 @@ test('given an appeal, then whoever acted does not hear it, nor one below; anoth
     .when(ask(frank, decide()))
     .refuses({ _tag: 'NothingToAppeal' })
 })
-test('given what lifts an act, then it is recorded by whoever hears the appeal alone', () => {
+test('given an act that lifts another, then only whoever hears the appeal may record it', () => {
   const lift = act({ act: 'unmute', revision: 9 })
   given(...DONE, appealed)
     .when(ask(frank, lift))
@@ -410,7 +410,7 @@ const sorted = (state: CasesState) => ({
   cases: [...state.cases].map(([id, one]) => [id, { ...one, reporters: [...one.reporters].sort() }]).sort(),
   closed: [...state.closed],
 })
-test('given more closed cases than are kept, then the longest closed is forgotten, and no appeal against it is heard', () => {
+test('given more closed cases than are kept, then the one closed the longest is forgotten, and no appeal against it is possible', () => {
   const done = (id: string): ReadonlyArray<CaseEvent> =>
     DONE.map((event): CaseEvent => {
       const about = { kind: 'person' } as const

@@ -73,7 +73,7 @@ test('given a chat as long as the window, then nothing need be looked up', () =>
   for (const command of [post(9_999), post(9_999, { parentMessageId: id(8_888) })])
     assert.equal(messagesNeeded(command, state), [])
 })
-test('given a longer chat, then ids that the window does not cover are named, once, and only valid ones', () => {
+test('given a longer chat, then the ids to look up are those that the window does not cover, once each, and only valid ones', () => {
   const state = long()
   assert.is(windowStart(state), 1)
   const needed = (command: ChatCommand) => messagesNeeded(command, state)
@@ -87,7 +87,7 @@ test('given a longer chat, then ids that the window does not cover are named, on
   assert.equal(needed({ type: 'DeleteMessage', messageId: id(1) }), [])
   assert.equal(needed({ type: 'AddReaction', messageId: id(0).toUpperCase(), emoji: '👍' }), [id(0)])
 })
-test('given an old message, when it is found, then the same rules hold as in the window', () => {
+test('given an old message that was looked up, then the same rules apply as in the window', () => {
   const state = long()
   const found = (over: Partial<MessageFacts> = {}): Found => new Map([[id(0), facts(0, over)]])
   const edit: ChatCommand = { type: 'EditMessage', messageId: id(0), content: 'New' }
@@ -106,7 +106,7 @@ test('given an old message, when it is found, then the same rules hold as in the
   assert.is(types(decide(state, post(0, { content: 'x' }), found())), 'MessageIdTaken')
   assert.is(types(decide(state, post(0), found({ author: 'dave' }))), 'MessageIdTaken')
 })
-test('given an old message changed within the window, then the change outweighs what was found', () => {
+test('given an old message that was changed within the window, then the change counts and not what was looked up', () => {
   const change = { messageId: id(0), subspace: 'main', by: alice, at: at() }
   const react: ChatCommand = { type: 'AddReaction', messageId: id(0), emoji: '👍' }
   const found: Found = new Map([[id(0), facts(0)]])
@@ -136,7 +136,7 @@ test('given a message kept in the window by edits, when someone reacts, then its
   assert.equal(messagesNeeded({ type: 'AddReaction', messageId: id(0), emoji: '👍' }, state), [id(0)])
   assert.equal(messagesNeeded({ type: 'DeleteMessage', messageId: id(0) }, state), [])
 })
-test('given a reaction at the window’s far end, then it is still known', () => {
+test('given a reaction at the very beginning of the window, then it is still known', () => {
   const change = { messageId: id(WINDOW), subspace: 'main', by: alice, at: at() }
   const added: ChatEvent = { type: 'ReactionAdded', data: { ...change, emoji: '👍' } }
   const before = Array.from({ length: WINDOW + 1 }, (_, n) => posted(n))

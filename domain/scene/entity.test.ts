@@ -32,7 +32,7 @@ const law = (name: string, check: (a: Entity, b: Entity, c: Entity) => void) =>
     )
   })
 
-law('given the same twice, then the result is as if once', (a, b) => {
+law('given the same change twice, then the result is the same as once', (a, b) => {
   assert.equal(merge(a, a), a)
   assert.equal(merge(merge(a, b), b), merge(a, b))
 })
@@ -42,7 +42,7 @@ law('given two changes, then the result is the same whichever comes first', (a, 
 law('given three changes, then the result is the same however they are merged', (a, b, c) => {
   assert.equal(merge(merge(a, b), c), merge(a, merge(b, c)))
 })
-test('given parts in any order, then the entity is the same', () => {
+test('given the parts of a change in any order, then the entity is the same', () => {
   fc.assert(
     fc.property(
       anyParts.chain((parts) =>
@@ -53,16 +53,13 @@ test('given parts in any order, then the entity is the same', () => {
     { numRuns: RUNS },
   )
 })
-law(
-  'given a removal, then nothing that was said before it is left, and what was said after it is',
-  (a, b) => {
-    const both = merge(a, b)
-    for (const { at } of [both.made, both.owner, ...Object.values(both.components)].filter(
-      (said) => said !== null,
-    ))
-      assert.ok(both.gone === null || isAfter(at, both.gone))
-  },
-)
+law('given a removal, then nothing from before it is left, and everything from after it is', (a, b) => {
+  const both = merge(a, b)
+  for (const { at } of [both.made, both.owner, ...Object.values(both.components)].filter(
+    (said) => said !== null,
+  ))
+    assert.ok(both.gone === null || isAfter(at, both.gone))
+})
 
 const at = (n: number): Stamp => ({ at: n, node: 'a' })
 test('given a component that was removed, then the entity no longer has it, and an older value does not bring it back', () => {
@@ -73,7 +70,7 @@ test('given a component that was removed, then the entity no longer has it, and 
   ])
   assert.equal(componentsOf(entity), { y: 1 })
 })
-test('given an owner that left, then the entity is there only where it stays or lasts, or is nobody’s', () => {
+test('given an owner who left, then the entity is there only if it stays, is pinned, or has no owner', () => {
   const made = (stays: boolean) => ({ value: { template: null, by: 'a', ownership: null, stays }, at: at(1) })
   const owned = all([{ made: made(false), owner: { value: 'socket', at: at(1) } }])
   const isHere = () => false
@@ -84,7 +81,7 @@ test('given an owner that left, then the entity is there only where it stays or 
   assert.is(isThere(merge(owned, { owner: { value: null, at: at(2) } }), { isHere, lasts: false }), true)
   assert.is(isThere(merge(owned, { gone: at(2) }), { isHere: () => true, lasts: true }), false)
 })
-test('given a clock that is behind what was heard, then what is said next is after it; one far ahead pushes nothing', () => {
+test('given a clock that is behind a stamp that was heard, then the next stamp is after that; a stamp far ahead changes nothing', () => {
   const clock = stampClock('a', () => 1_000)
   const first = clock.next()
   assert.ok(isAfter(clock.next(), first))

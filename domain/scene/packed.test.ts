@@ -117,7 +117,7 @@ test('given any places, sent absolutely and then as changes, then what is read i
     { numRuns: RUNS },
   )
 })
-test('given one’s own place as a client packs it, then the server reads it', () => {
+test('given a position packed by the client, then the server reads it', () => {
   fc.assert(
     fc.property(anyPlace, fc.oneof(fc.constant(null), anyTurn), (position, rotation) => {
       const read = readMove(packMove(position, rotation))
@@ -126,7 +126,7 @@ test('given one’s own place as a client packs it, then the server reads it', (
     { numRuns: RUNS },
   )
 })
-test('given any bytes, then they are a place or not, and do no harm', () => {
+test('given any bytes, then they are read as a position or refused, and nothing throws', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 30 }), (bytes) => {
       const read = readMove(bytes)
@@ -150,7 +150,7 @@ test('given something that the packed wire can’t express, then it is not packe
   ])
     assert.is(packPose(position, rotation), null)
 })
-test('given two frames, then they are these bytes, for ever', () => {
+test('given two frames, then their bytes never change', () => {
   const writer = new Writer()
   const [one, two] = [
     packPose({ x: 1, y: 1.6, z: -2 }, { x: 0, y: 0, z: 0, w: 1 })!,

@@ -218,7 +218,7 @@ test('the fold takes any events in any order, and never fails', () => {
     { numRuns: RUNS },
   )
 })
-test('given a socket that took up a new session, when the old one’s end comes late, then the new one stays', () => {
+test('given a socket with a new session, when the old one’s end comes late, then the new one stays', () => {
   const again = joined('alice', 2)
   const late = { ...again, data: { ...again.data, socketId: 'socket-alice-1' } }
   const state = fold(spaceDecider, [joined('alice'), late, left('alice-1')])

@@ -44,19 +44,19 @@ const after = (state: SpaceState, by: Parameters<typeof asked>[0], command: Comm
 const [alice, bob, seven] = [account('alice'), account('bobby'), guest(7)]
 const setting = (changes: SettingsChanges) => stateOf(settled(changes))
 
-test('given scene_pin, when one of each role pins, then only those may', () => {
+test('given each value of scene_pin, when somebody of each role pins, then only the roles that it names may', () => {
   assert.equal(decide(stateOf(), alice, pin()), ['EntityPinned'])
   assert.equal(decide(stateOf(), bob, pin()), 'forbidden')
   assert.equal(decide(setting({ scene_pin: 'everyone' }), seven, pin()), ['EntityPinned'])
   assert.equal(decide(setting({ scene_pin: 'owner' }), alice, pin()), 'forbidden')
   assert.equal(decide(stateOf(banned('bobby'), settled({ scene_pin: 'everyone' })), bob, pin()), 'banned')
 })
-test('given a pinned entity, when it is pinned again, then only the difference happens', () => {
+test('given a pinned entity, when it is pinned again, then only what differs is an event', () => {
   const state = after(stateOf(), alice, pin())
   assert.equal(decide(state, alice, pin()), [])
   assert.equal(decide(state, alice, pin({ components: { color: 'blue' } })), ['EntityChanged'])
 })
-test('given one at rest, when it is kept, then its components are all that it has; one that is not pinned is not found', () => {
+test('given an entity at rest, when its state is saved, then it has exactly those components; one that is not pinned is not found', () => {
   const state = after(after(stateOf(), alice, pin()), bob, change({ size: 2 }))
   assert.equal(
     [...state.pinned.values()].map(({ components, by }) => [components, by.id]),
@@ -65,7 +65,7 @@ test('given one at rest, when it is kept, then its components are all that it ha
   assert.equal(decide(state, bob, change({ size: 2 })), [])
   assert.equal(decide(stateOf(), bob, change({})), 'entity_not_found')
 })
-test('given a pinned entity, when it is unpinned, then only by whoever pinned it or may pin', () => {
+test('given a pinned entity, then only whoever pinned it, or may pin, may unpin it', () => {
   const open = setting({ scene_pin: 'everyone' })
   const state = fold(spaceDecider, [settled({ scene_pin: 'moderate' })], after(open, bob, pin()))
   assert.equal(decide(state, bob, unpin), ['EntityUnpinned'])
@@ -73,7 +73,7 @@ test('given a pinned entity, when it is unpinned, then only by whoever pinned it
   assert.equal(decide(state, seven, unpin), 'forbidden')
   assert.equal(decide(after(state, alice, unpin), alice, unpin), 'entity_not_found')
 })
-test('given what can’t be pinned, then it is refused and changes nothing', () => {
+test('given an entity that can’t be pinned, then pinning is refused and changes nothing', () => {
   const many = Object.fromEntries(Array.from({ length: 65 }, (_, n) => [`c${n}`, 1]))
   for (const [over, code] of [
     [{ entityId: '' }, 'invalid_id'],

@@ -8,7 +8,7 @@ const taken = (value: unknown, rules?: number) => {
   return parsed._tag === 'Right' ? parsed.right : parsed.left.field
 }
 
-test('given numbers, with a rotation or without, then it is kept as it is', () => {
+test('given numbers, with a rotation or without, then the position is kept as it is', () => {
   for (const value of [
     { x: 1, y: 1.6, z: -2 },
     { x: 0, z: 5 },
@@ -20,7 +20,7 @@ test('given numbers, with a rotation or without, then it is kept as it is', () =
   for (const none of [null, undefined, {}]) assert.is(taken(none), null)
 })
 
-test('given more beside the numbers, then no word of it is kept', () => {
+test('given anything besides the numbers, then none of it is kept', () => {
   const at = { x: 1, y: 2, z: 3 }
   for (const more of [
     { note: 'my address is …' },
@@ -49,7 +49,7 @@ test('given words, lists or booleans instead of numbers, then invalid_position',
   assert.is(taken({ x: Number.POSITIVE_INFINITY }), 'position')
 })
 
-test('given a decision by earlier rules, then it has the same outcome as then', () => {
+test('given a decision by earlier rules, then it has the same outcome as it had', () => {
   for (const value of ['here', [1, 2, 3], { x: 1, note: 'words' }]) assert.equal(taken(value, 2), value)
 })
 

@@ -39,7 +39,7 @@ const gone = (
   data: { subject, why: 'left', by: null, note: null, at: at(), ...over },
 })
 
-test('given a full room with a queue, when somebody enters or joins, then a place, and again none more', () => {
+test('given a full room with a queue, when somebody enters or joins, then they get a place, and no second one when they repeat it', () => {
   given(...busy)
     .when(asked(dave, ask.enter()))
     .happens(waits('dave'))
@@ -50,7 +50,7 @@ test('given a full room with a queue, when somebody enters or joins, then a plac
     .when(asked(dave, ask.join('dave'), { seconds: 30 }))
     .happens()
 })
-test('given a place, when its owner asks again after a minute, then it is kept anew where it was', () => {
+test('given a place, when its owner asks again after a minute, then it is extended and keeps its position', () => {
   given(...busy, waits('dave'), waits('erin', 10))
     .when(asked(dave, ask.enter(), { seconds: 61 }))
     .happens(waits('dave', 61))
@@ -60,7 +60,7 @@ test('given a place, when its owner asks again after a minute, then it is kept a
     ['dave', 'erin'],
   )
 })
-test('given who waits, when a seat is free, then it is held for the first, in the same append', () => {
+test('given people who wait, when a seat is free, then it is held for the first, in the same append', () => {
   given(...busy, waits('dave'), waits('erin'))
     .when(asked(account('carol'), ask.leave('carol-1'), { seconds: 5 }))
     .happens(left('carol-1', 'left', { seconds: 5 }), entered('dave', 5))
@@ -79,7 +79,7 @@ test('given a turn, when its owner joins, then they are in; when another does, t
     .when(asked(alice, ask.join('alice')))
     .happens(waits('alice'))
 })
-test('given a seat that ran out while somebody waits, when a newcomer joins, then it is not theirs', () => {
+test('given a seat that ran out while somebody waits, when a newcomer joins, then they do not get it', () => {
   given(...busy, waits('erin', 1), left('carol-1'), entered('dave'))
     .when(asked(alice, ask.join('alice'), { seconds: 61 }))
     .happens(
@@ -88,7 +88,7 @@ test('given a seat that ran out while somebody waits, when a newcomer joins, the
       entered('erin', 61),
     )
 })
-test('given moderators and who has access by name, then their turns come first; by arrival where the room says so', () => {
+test('given moderators and people with access by name, then their turns come first, unless the room goes by arrival', () => {
   const listed = [...busy, granted('erin', 'access'), granted('alice', 'moderate')]
   given(...listed)
     .when(asked(erin, ask.enter()))
@@ -104,7 +104,7 @@ test('given moderators and who has access by name, then their turns come first; 
   assert.equal(order(...all), ['alice', 'erin', 'dave'])
   assert.equal(order(...all, settled({ queue_order: 'arrival' })), ['dave', 'erin', 'alice'])
 })
-test('given a place, when its owner gives it up, a moderator takes it, or a ban or a kick comes, then it is gone', () => {
+test('given a place, when its owner gives it up, a moderator takes it away, or its owner is banned or kicked, then it is gone', () => {
   const { leave, remove } = {
     leave: (subject: string) => ({ type: 'LeaveQueue', subject, reason: null }) as const,
     remove: (subject: string) => ({ type: 'LeaveQueue', subject, reason: 'jumping' }) as const,
@@ -126,7 +126,7 @@ test('given a place, when its owner gives it up, a moderator takes it, or a ban 
     .when(asked(dave, leave('dave')))
     .happens()
 })
-test('given a room that the caller may not know of, when they give up a place, then it is as if there were none; one that they have they may give up', () => {
+test('given a room that the caller may not know of, when they give up a place, then it is as if there were no room, unless the place is their own', () => {
   const leave = { type: 'LeaveQueue', subject: 'dave', reason: null } as const
   for (const place of ['private', 'none'] as const)
     given(...busy)
@@ -136,7 +136,7 @@ test('given a room that the caller may not know of, when they give up a place, t
     .when(asked(dave, leave, { place: 'private' }))
     .happens(gone('dave'))
 })
-test('given a queue that is full, of the room or of a network’s guests, when another comes, then QueueIsFull', () => {
+test('given a queue that is full, for the room or for a network’s guests, when another comes, then QueueIsFull', () => {
   given(...busy, settled({ queue_length: 1 }), waits('dave'))
     .when(asked(erin, ask.enter()))
     .refuses({ _tag: 'QueueIsFull', max: 1 })
@@ -145,7 +145,7 @@ test('given a queue that is full, of the room or of a network’s guests, when a
     .when(asked(two, ask.enter('main', '00aa')))
     .refuses({ _tag: 'QueueIsFull', max: 1 })
 })
-test('given a guest whose network has its share of the seats, when a seat is free, then others’ turns come before', () => {
+test('given a guest whose network has its share of the seats, when a seat is free, then others’ turns come first', () => {
   const room = [
     opened(),
     settled({ max_users: 2, queue: true, guests_of_network: 1 }),
@@ -160,7 +160,7 @@ test('given a guest whose network has its share of the seats, when a seat is fre
     .when(asked(account('carol'), ask.leave('carol-1')))
     .happens(left('carol-1'), entered(guest(2).id, 0, '00aa'))
 })
-test('given a queue, when it is switched off, then nobody waits; more seats are turns at once', () => {
+test('given a queue, when it is switched off, then nobody waits; when there are more seats, turns are given at once', () => {
   const waiting = [...busy, waits('dave'), waits('erin')]
   assert.is(fold(spaceDecider, [...waiting, settled({ queue: false })]).queue.size, 0)
   given(...waiting)
@@ -176,7 +176,7 @@ test('given places of people who do not ask again, when five minutes are over, t
       entered('erin', 300),
     )
 })
-test('given turns, then the expected wait is by their pace, and unknown before there were any', () => {
+test('given turns, then the expected wait follows from their pace, and is unknown before there were any', () => {
   const expected = (...events: ReadonlyArray<SpaceEvent>) =>
     lineOf(fold(spaceDecider, events), at(100)).map(({ expectedSeconds }) => expectedSeconds)
   const waiting = [...busy, waits('dave'), waits('erin'), waits('alice')]

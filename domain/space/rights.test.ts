@@ -66,7 +66,7 @@ test('given every role, when each acts on each, then only on lower roles, and on
         if (E.isLeft(decision)) assert.is(decision.left._tag, 'Forbidden')
       }
 })
-test('given every role, when each changes settings, then admins and owners may', () => {
+test('given every role, when each changes settings, then only admins and owners may', () => {
   for (const actor of ROLES) {
     const { decision } = given(...everyRole).when(asked(account(actors[actor]), settings({ max_users: 9 })))
     assert.is(E.isRight(decision), level(actor) >= level('admin'), actor)
@@ -181,11 +181,11 @@ test('given a permission, when the same is granted, then nothing; another, then 
     .when(asked(bob, grant('alice', 'moderate')))
     .happens(granted('alice', 'moderate'))
 })
-test('when a permission goes to a guest, or is none of the three, then Invalid', () => {
+test('when a permission is granted to a guest, or is none of the three, then Invalid', () => {
   for (const command of [grant(seven.id, 'access'), grant('alice', 'owner' as 'admin'), revoke(seven.id)])
     assert.is(given(opened()).when(asked(bob, command)).decision._tag, 'Left')
 })
-test('given one with more sessions than a ban ends at once, when seats are looked after, then the rest end too; who came in since stays', () => {
+test('given somebody with more sessions than a ban ends at once, when seats are expired, then the rest end too; one that began since stays', () => {
   const many = Array.from({ length: AT_ONCE_WITH_WORDS + 2 }, (_, i) => joined('carol', i + 1))
   const history = [opened(), settled({ max_users: 10_000 }), ...many, joined('alice')]
   const first = given(...history).when(asked(bob, ban('carol'), { seconds: 60 }))
@@ -219,7 +219,7 @@ test('given a private space, when access is revoked, then the sessions go too; i
     .when(asked(bob, revoke('alice')))
     .happens()
 })
-test('given one with more voices than a mute stops at once, when seats are looked after, then the rest stop too; who came in since may speak', () => {
+test('given somebody with more voices than a mute stops at once, when seats are expired, then the rest stop too; a session that began since may speak', () => {
   const voices = (n: number) => [joined('carol', n), spoke(`carol-${n}`)]
   const many = Array.from({ length: AT_ONCE + 2 }, (_, i) => voices(i + 1)).flat()
   const history = [opened(), settled({ max_users: 10_000 }), ...many, joined('alice'), spoke('alice-1')]
@@ -239,7 +239,7 @@ test('given one with more voices than a mute stops at once, when seats are looke
     .when(asked(system, sweep, { seconds: 72 }))
     .happens()
 })
-test('given one with more sessions than a revocation ends at once, when seats are looked after, then the rest end too, unless the permission is back', () => {
+test('given somebody with more sessions than a revocation ends at once, when seats are expired, then the rest end too, unless the permission is back', () => {
   const many = Array.from({ length: AT_ONCE_WITH_WORDS + 2 }, (_, i) => joined('dave', i + 1))
   const history = [opened('private'), granted('dave', 'access'), ...many, joined('carol')]
   const first = given(...history).when(asked(bob, revoke('dave'), { place: 'private' }))
@@ -281,7 +281,7 @@ test('given the content’s many owners, when an admin acts on one, then Forbidd
     .when({ ...ask, content: { ...ask.content, owners: ['root-admin'] } })
     .refuses({ _tag: 'Forbidden', needs: 'owner' })
 })
-test('given a ban on somebody who now owns the space, when they enter, then it is not in force', () => {
+test('given a ban on somebody who now owns the space, when they enter, then the ban is not in force', () => {
   given(opened(), banned('bob')).when(asked(bob, enter())).types('EntryGranted')
 })
 test('when the system acts, then it may', () => {

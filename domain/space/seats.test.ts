@@ -45,7 +45,7 @@ test('given a full space, when a guest joins or enters, then SpaceIsFull', () =>
     .when(asked(seven, enter()))
     .refuses({ _tag: 'SpaceIsFull', max: 2 })
 })
-test('given the last seat held by another, when someone joins, then SpaceIsFull, and its holder may', () => {
+test('given the last seat held for somebody, when another joins, then SpaceIsFull, and its holder may join', () => {
   const history = [opened(), settled({ max_users: 2 }), joined('carol'), entered('alice')]
   given(...history)
     .when(asked(dave, join('dave')))
@@ -59,12 +59,12 @@ test('given a held seat that ran out, when someone joins, then it is freed and t
     .when(asked(dave, join('dave'), { seconds: 60 }))
     .happens(seatExpired('alice', 60), joined('dave', 1, 'main', 60))
 })
-test('given seats out of order by another clock, when it looks full, then those that ran out are found', () => {
+test('given seats out of order because of another clock, when the room looks full, then those that ran out are found', () => {
   given(opened(), settled({ max_users: 2 }), entered('alice', 30), entered('carol', 0))
     .when(asked(dave, enter(), { seconds: 61 }))
     .happens(seatExpired('carol', 61), entered('dave', 61))
 })
-test('given a session, when its join comes again, then nothing; as another’s, Forbidden', () => {
+test('given a session, when its join comes again, then nothing; from somebody else, Forbidden', () => {
   given(opened(), joined('alice'))
     .when(asked(alice, join('alice')))
     .happens()
@@ -72,7 +72,7 @@ test('given a session, when its join comes again, then nothing; as another’s, 
     .when(asked(dave, join('alice')))
     .refuses({ _tag: 'Forbidden', needs: 'self' })
 })
-test('given a session, when its socket joins another room, then it leaves the one before, even where full', () => {
+test('given a session, when its socket joins another room, then it leaves the one before, even if the space is full', () => {
   given(opened(), ...full)
     .when(asked(alice, join('alice', 2, { socketId: 'socket-alice-1', subspace: 'main-chess' })))
     .happens(left('alice-1'), {
@@ -84,7 +84,7 @@ const crowd = (size: number, network?: string) =>
   Array.from({ length: size }, (_, n) => entered(guest(n + 1).id, 0, network))
 const small = settled({ max_users: 6 })
 
-test('given a room full of seats held for guests, when anybody really comes, then the oldest of them gives way', () => {
+test('given a room full of seats held for guests, when anybody actually joins, then the oldest of them gives way', () => {
   const history = [opened(), small, ...crowd(6)]
   for (const by of [alice, bob, seven])
     given(...history)
@@ -99,7 +99,7 @@ test('given a room full of seats held for guests, when anybody really comes, the
     .when(asked(alice, enter()))
     .refuses({ _tag: 'SpaceIsFull', max: 6 })
 })
-test('given a room full of held seats, when its owner, a moderator or one who was just here enters, then a seat gives way', () => {
+test('given a room full of held seats, when its owner, a moderator or somebody who was just here enters, then a seat gives way', () => {
   const accounts = ['u-one', 'u-two', 'u-three', 'u-four', 'u-five'].map((name) => entered(name))
   const cut = left('dave-1', 'disconnected', { returnBy: 120 })
   const history = [opened(), small, granted('alice', 'moderate'), joined('dave'), cut]
@@ -221,7 +221,7 @@ test('given guests of several networks in a full room, when an account comes, th
     .when(asked(alice, join('alice')))
     .happens(...[112, 111, 110].map((n) => outOf(guest(n).id)), joined('alice'))
 })
-test('given a small room, when one network’s guests fill it, then half of it is theirs; by a proxy that tells of nobody, all', () => {
+test('given a small room, when one network’s guests fill it, then they keep half of it; all of it, behind a proxy that does not say where people come from', () => {
   given(opened(), settled({ max_users: 4 }), ...guestsFrom('a1b2', 4))
     .when(asked(bob, join('bob')))
     .happens(outOf(guest(103).id), joined('bob'))
@@ -232,7 +232,7 @@ test('given a small room, when one network’s guests fill it, then half of it i
     .when(asked(bob, join('bob')))
     .types('SessionLeft', 'SessionJoined')
 })
-test('given a guest of that network who was just here, when it comes back, then it has a place again; one shown out does not', () => {
+test('given a guest of that network who was just here, when they come back, then they get a seat again; one who gave way does not', () => {
   const crowd = guestsFrom('a1b2', MAX - 1)
   const cut = left(`${seven.id}-1`, 'disconnected', { returnBy: 120 })
   given(opened(), joinedFrom('a1b2', seven.id), cut, ...crowd, joinedFrom('a1b2', guest(8).id))
@@ -261,7 +261,7 @@ test('given ten sessions of one account or guest, when it joins again, then TooM
       .happens(joined(by.id, 11))
   }
 })
-test('given a session of before the line was cut, when its client joins again, then it takes its place, where full too', () => {
+test('given a session from before the connection was cut, when its client joins again, then the new session replaces it, even in a full room', () => {
   for (const by of [alice, seven]) {
     const [one, two] = [`${by.id}-1`, `${by.id}-2`]
     given(opened(), joined(by.id), joined('dave'), settled({ max_users: 2 }))
@@ -276,7 +276,7 @@ test('given a session of before the line was cut, when its client joins again, t
     .when(asked(alice, join('alice', 2, { replaces: ['dave-1'] })))
     .refuses({ _tag: 'SpaceIsFull', max: 2 })
 })
-test('given a full room, when a guest or one who says that it returns joins it again, then it takes its own place', () => {
+test('given a full room, when a guest, or a client that says it returns, joins again, then it takes its own seat', () => {
   const history = (id: string) => [opened(), joined(id), joined('carol'), settled({ max_users: 2 })]
   given(...history(seven.id))
     .when(asked(seven, join(seven.id, 2)))
@@ -289,7 +289,7 @@ test('given a full room, when a guest or one who says that it returns joins it a
     .when(asked(alice, join('alice', 2)))
     .refuses({ _tag: 'SpaceIsFull', max: 2 })
 })
-test('when a guest brings an avatar of more than 1,024 characters, then Invalid; an account may have 16,384', () => {
+test('when a guest’s avatar has more than 1,024 characters, then Invalid; an account’s may have 16,384', () => {
   const avatarData = { look: 'x'.repeat(1_100) }
   const { decision } = given(opened()).when(asked(seven, join(seven.id, 1, { avatarData })))
   assert.is(
@@ -300,7 +300,7 @@ test('when a guest brings an avatar of more than 1,024 characters, then Invalid;
     .when(asked(alice, join('alice', 1, { avatarData })))
     .types('SessionJoined')
 })
-test('given another’s socket, when someone joins by it, then Forbidden', () => {
+test('given another’s socket, when someone joins through it, then Forbidden', () => {
   given(opened(), joined('alice'))
     .when(asked(dave, join('dave', 1, { socketId: 'socket-alice-1' })))
     .refuses({ _tag: 'Forbidden', needs: 'self' })
@@ -310,7 +310,7 @@ test('given a session, when the same account joins from a second socket, then it
     .when(asked(alice, join('alice', 2)))
     .happens(joined('alice', 2))
 })
-test('given guests not allowed, when a guest enters, then GuestsNotAllowed, and an account may', () => {
+test('given a space without guests, when a guest enters, then GuestsNotAllowed, and an account may', () => {
   const history = [opened(), settled({ guests_allowed: false })]
   given(...history)
     .when(asked(seven, enter()))
@@ -322,7 +322,7 @@ test('given guests not allowed, when a guest enters, then GuestsNotAllowed, and 
     .when(asked(alice, enter()))
     .happens(entered('alice'))
 })
-test('given a ban with an end, when the banned one enters, then Banned until it is over', () => {
+test('given a ban with an end, when the banned person enters, then Banned until it is over', () => {
   const history = [opened(), banned('alice', at(90))]
   given(...history)
     .when(asked(alice, enter(), { seconds: 89 }))
@@ -357,7 +357,7 @@ test('when the system enters or joins, then Forbidden: nobody is there to be sea
     .when(asked(system, join('alice')))
     .refuses({ _tag: 'Forbidden', needs: 'self' })
 })
-test('given max_users lowered below who is there, when someone new joins, then SpaceIsFull', () => {
+test('given max_users below the number of people inside, when someone new joins, then SpaceIsFull', () => {
   given(opened(), joined('alice'), joined('carol'), joined('erin'), settled({ max_users: 1 }))
     .when(asked(dave, join('dave')))
     .refuses({ _tag: 'SpaceIsFull', max: 1 })
@@ -378,7 +378,7 @@ test('given seats that ran out, when the system expires them, then only those ar
   given(opened(), entered('alice')).when(asked(bob, expire)).refuses({ _tag: 'Forbidden', needs: 'owner' })
   given().when(asked(system, expire)).happens()
 })
-test('when what is said of an avatar can’t be kept, then Invalid', () => {
+test('when an avatar’s data can’t be kept, then Invalid', () => {
   const cases: ReadonlyArray<[string, unknown, string]> = [
     ['position', { x: Number.POSITIVE_INFINITY }, 'position'],
     ['position', { x: 'a\0' }, 'position'],

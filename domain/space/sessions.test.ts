@@ -26,7 +26,7 @@ test('given a session, when its subject or the system ends it, then it ends; ano
     .when(asked(alice, leave('alice-1', 'node-lost')))
     .refuses({ _tag: 'Forbidden', needs: 'owner' })
 })
-test('given a guest’s session, when an account of the same spelling asks, then Forbidden', () => {
+test('given a guest’s session, when an account with the same spelling uses it, then Forbidden', () => {
   const { id } = guest(7)
   given(opened(), joined(id))
     .when(asked(account(id), leave(`${id}-1`)))
@@ -45,14 +45,14 @@ test('given content that is gone, when someone leaves, then they may', () => {
     .when(asked(alice, leave('alice-1'), { place: 'none' }))
     .happens(left('alice-1'))
 })
-test('given a private space, when a stranger reaches for a session, then SpaceNotFound, there or not', () => {
+test('given a private space, when a stranger names a session, then SpaceNotFound, whether the session exists or not', () => {
   const history = [opened('private'), joined('carol')]
   for (const command of [leave('carol-1'), move('carol-1', 'main'), voice('carol-1', true), voice('x', true)])
     given(...history)
       .when(asked(dave, command, { place: 'private' }))
       .refuses({ _tag: 'SpaceNotFound' })
 })
-test('given a session, when it moves, then SessionMoved; to where it is, nothing', () => {
+test('given a session, when it moves, then SessionMoved; to where it is already, nothing', () => {
   const moved = {
     type: 'SessionMoved',
     data: { sessionId: 'alice-1', from: 'main', to: 'main-chess', position: null, at: at() },
@@ -128,7 +128,7 @@ test('given a raised hand, when others lower it, then only a moderator above its
     .when(asked(dave, raise))
     .refuses({ _tag: 'Forbidden', needs: 'self' })
 })
-test('given no such session, when a hand is raised or lowered, then SessionNotFound; where it is private, SpaceNotFound', () => {
+test('given no such session, when a hand is raised or lowered, then SessionNotFound; in a private space, SpaceNotFound', () => {
   for (const command of [raise, lower]) {
     given(opened()).when(asked(alice, command)).refuses({ _tag: 'SessionNotFound' })
     given(opened('private'), joined('alice'), raised)

@@ -18,7 +18,7 @@ test('when settings change, then only what differs is an event', () => {
     .when(asked(bob, settings({ max_users: 50, chat_enabled: false, settings: { sky: 'blue', fog: 1 } })))
     .happens(settled({ chat_enabled: false, settings: { fog: 1 } }))
 })
-test('when nothing differs, then nothing', () => {
+test('when nothing differs, then there is no event', () => {
   given(opened(), settled({ settings: { sky: 'blue' } }))
     .when(asked(bob, settings({ max_users: 50, settings: { sky: 'blue', none: null } })))
     .happens()
@@ -39,7 +39,7 @@ test('given voices, when voice is switched off, then they all stop', () => {
     .when(asked(bob, settings({ voice_enabled: false })))
     .happens(settled({ voice_enabled: false }), fellSilent('alice-1'))
 })
-test('given guests inside, when guests are no longer allowed, then they are shown out and hold no seat', () => {
+test('given guests inside, when guests are no longer allowed, then their sessions end and no seat is held for them', () => {
   const ghost = guest(1).id
   const waiting = guest(2).id
   const history = [
@@ -64,7 +64,7 @@ test('given guests inside, when guests are no longer allowed, then they are show
     .when(asked(bob, settings({ max_users: 1 })))
     .happens(settled({ max_users: 1 }))
 })
-test('given more guests than one command shows out, when seats are looked after, then the rest go too', () => {
+test('given more guests than one command ends, when seats are expired, then the rest end too', () => {
   const all = Array.from({ length: AT_ONCE + 3 }, (_, i) => joined(guest(i).id))
   const history = [opened(), settled({ max_users: 10_000 }), ...all]
   const first = given(...history).when(asked(bob, settings({ guests_allowed: false })))
@@ -75,7 +75,7 @@ test('given more guests than one command shows out, when seats are looked after,
   const rest = given(...after).when(asked(system, { type: 'ExpireSeats' }, { seconds: 61 }))
   rest.types('SeatExpired', 'SessionLeft', 'SessionLeft', 'SessionLeft')
 })
-test('given more voices than one command stops, when seats are looked after, then the rest stop too, and no more', () => {
+test('given more voices than one command stops, when seats are expired, then the rest stop too, and nothing else', () => {
   const names = Array.from({ length: 2 * AT_ONCE + 3 }, (_, i) => guest(i).id)
   const all = names.flatMap((name) => [joined(name), spoke(`${name}-1`)])
   let history: Array<SpaceEvent> = [opened(), settled({ max_users: 10_000 }), ...all]
@@ -90,7 +90,7 @@ test('given more voices than one command stops, when seats are looked after, the
   const { sessions } = fold(spaceDecider, history)
   assert.is([...sessions.values()].filter(({ voice }) => voice).length, 0)
 })
-test('given guests who speak, when guests and voice are forbidden at once, then each is ended once, and no more at once than fit', () => {
+test('given guests who speak, when guests and voice are forbidden at once, then each is ended once, and no more at once than one append takes', () => {
   const few = [guest(1).id, guest(2).id]
   given(
     opened(),
@@ -138,7 +138,7 @@ test('when a setting is out of bounds, then Invalid names it', () => {
     )
   }
 })
-test('given nearly all the room for free settings taken, when more comes than fits, then Invalid', () => {
+test('given free settings that nearly fill their limit, when more comes than fits, then Invalid', () => {
   given(opened(), settled({ settings: { a: 'x'.repeat(10_000) } }))
     .when(asked(bob, settings({ settings: { b: 'x'.repeat(10_000) } })))
     .refuses({

@@ -31,7 +31,7 @@ const handOn = (sessionId: string): SpaceCommand => ({ type: 'HandOnSpeak', sess
 const take: SpaceCommand = { type: 'TakeSpeak', sessionId: 'alice-1' }
 const staged = [opened(), settled({ stage: true }), joined('alice'), joined('dave')]
 
-test('given a stage, when one without the word switches a voice on, then NotOnStage; with it, or as a moderator, it is on', () => {
+test('given a stage, when somebody without the word switches their voice on, then NotOnStage; with the word, or as a moderator, it is on', () => {
   const on = voice('alice-1', true)
   given(...staged)
     .when(asked(alice, on))
@@ -66,7 +66,7 @@ test('given a raised hand, when a moderator gives the word, then the hand is low
       .refuses({ _tag: 'Forbidden', needs: 'moderate' })
   given(opened()).when(asked(owner, grant)).refuses({ _tag: 'SessionNotFound' })
 })
-test('given one who has the word, when it is handed on, then the other has it and it alone, and the voice goes with it', () => {
+test('given somebody with the word, when they hand it on, then only the other has it, and the giver’s voice stops', () => {
   given(...staged, hasWord('alice-1'), spoke('alice-1'))
     .when(asked(alice, handOn('dave-1')))
     .happens(lost('alice-1', alice), fellSilent('alice-1'), hasWord('dave-1', alice, 'alice-1'))
@@ -83,7 +83,7 @@ test('given one who has the word, when it is handed on, then the other has it an
     .when(asked(alice, handOn('nobody')))
     .refuses({ _tag: 'SessionNotFound' })
 })
-test('given one who has the word, when it is given back or taken by a moderator above them, then it is gone', () => {
+test('given somebody with the word, when they give it up or a moderator above them takes it, then it is gone', () => {
   given(...staged, hasWord('alice-1'))
     .when(asked(alice, take))
     .happens(lost('alice-1', alice))
@@ -100,7 +100,7 @@ test('given one who has the word, when it is given back or taken by a moderator 
     .when(asked(alice, take))
     .happens()
 })
-test('given people who speak, when a stage is put up, then those go silent who are neither on it nor moderate', () => {
+test('given people who speak, when a stage is switched on, then the voices stop of those who are neither on it nor moderators', () => {
   const speaking: ReadonlyArray<SpaceEvent> = [
     ...[opened(), joined('alice'), joined('dave'), joined('erin')],
     ...[granted('dave', 'moderate'), hasWord('erin-1')],
@@ -110,7 +110,7 @@ test('given people who speak, when a stage is put up, then those go silent who a
     .when(asked(owner, settings({ stage: true })))
     .happens(settled({ stage: true }), fellSilent('alice-1'))
 })
-test('given one who has the word, when they come back in place of their session, then they have it still', () => {
+test('given somebody with the word, when they come back and replace their session, then they still have it', () => {
   given(...staged, hasWord('alice-1'))
     .when(asked(alice, join('alice', 2, { replaces: ['alice-1'] })))
     .happens(left('alice-1', 'disconnected'), joined('alice', 2), hasWord('alice-2', alice, 'alice-1'))
@@ -118,7 +118,7 @@ test('given one who has the word, when they come back in place of their session,
     .when(asked(alice, join('alice', 2, { replaces: ['alice-1', 'dave-1'] })))
     .happens(left('alice-1', 'disconnected'), joined('alice', 2))
 })
-test('given a private space, when a stranger reaches for its stage, then SpaceNotFound, whatever is there', () => {
+test('given a private space, when a stranger acts on its stage, then SpaceNotFound, whatever is there', () => {
   for (const command of [grant, take, handOn('alice-1'), handOn('x')])
     given(opened('private'), joined('alice'), hasWord('alice-1'))
       .when(asked(dave, command, { place: 'private' }))

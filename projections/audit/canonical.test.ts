@@ -27,7 +27,7 @@ test('an event’s bytes are these and no others', () => {
   )
 })
 
-test('given an event that was sealed, then its bytes are those that stand on the log', () => {
+test('given a sealed event, then its bytes are those on the log', () => {
   const stored = { data: { content: '', sealed: '1.xyz' }, metadata: { sealed: '1.abc' } }
   const opened = { ...event, stored }
   assert.equal(eventBytes(opened), eventBytes({ ...event, ...stored }))

@@ -27,7 +27,7 @@ const folded = (...events: SpaceEvent[]) => {
   return { row, changed: [...changes.changed.values()], statements: entities.write(changes).length }
 }
 
-test('given one that is pinned and changed in one batch, then its row says how it is last, and by whom', () => {
+test('given an entity that is pinned and changed in one batch, then its row has its last state, and by whom', () => {
   const { row, changed: rest, statements } = folded(pinned(1, { a: 1 }), changed(2, { a: 2 }))
   assert.equal(
     [row?.components, row?.pinned_by, row?.content_by, row?.changed_at],
@@ -35,7 +35,7 @@ test('given one that is pinned and changed in one batch, then its row says how i
   )
   assert.equal([rest, statements], [[], 1])
 })
-test('given a change of one that was pinned before, then its row is changed; of one unpinned since, nothing is left', () => {
+test('given a change of an entity that was pinned before, then its row is changed; if it was unpinned since, nothing is left', () => {
   assert.equal(folded(changed(2, { a: 2 })).changed[0]?.components, { a: 2 })
   const { row, changed: rest, statements } = folded(changed(2, { a: 2 }), unpinned(3))
   assert.equal([row, rest, statements], [null, [], 1])

@@ -51,18 +51,18 @@ for (const event of events) {
 const asJson = (value: unknown): Json => JSON.parse(JSON.stringify(value))
 
 for (let version = 1; version <= KEPT_VERSION; version += 1)
-  test(`given moments kept by version ${version}, then they read as what today makes of the same events`, () => {
+  test(`given moments kept by version ${version}, then they are read as what this version makes of the same events`, () => {
     const kept = golden(`kept-${version}`)
     assert.equal(standing.fromJson(broughtUp(version, kept.space)), today.space)
     assert.equal(talk.fromJson(broughtUp(version, kept.chat)), today.chat)
   })
-test('given what today keeps of a room without what came later, then an older program keeps the same', () => {
+test('given a room without anything added later, then this version keeps the same as an older program', () => {
   assert.equal(
     { space: asJson(standing.toJson(today.space)), chat: asJson(talk.toJson(today.chat)) },
     golden('kept-1'),
   )
 })
-test('given snapshots and a bundle’s state of each version, then they read as what today makes of the same events', () => {
+test('given snapshots and a bundle’s state of each version, then they are read as what this version makes of the same events', () => {
   assert.equal([SPACE_SNAPSHOT, CHAT_SNAPSHOT], [1, 1])
   const snapshots = golden('snapshots-1')
   assert.equal(fromSnapshot(snapshots.space), E.right(space))
@@ -76,7 +76,7 @@ test('given snapshots and a bundle’s state of each version, then they read as 
 })
 
 /** Checkpoints were first signed without a number and a time of their own, and stood in a table alone. */
-test('given checkpoints of each version, then they hold and say what they said', () => {
+test('given checkpoints of each version, then they are valid and say what they said', () => {
   const [first, second] = [golden('checkpoint-1'), golden('checkpoint-2')]
   const verifier = parseVkey(first.vkey)!
   const opened = [first.note, issuedIn(second.event.data)!.note].map(
@@ -90,7 +90,7 @@ test('given checkpoints of each version, then they hold and say what they said',
   assert.equal(opened.map(issuedAt), [null, Date.UTC(2026, 2, 1, 12)])
   assert.is(issuedStream(second.vkey), second.stream)
 })
-test('given a checkpoint of today, then it is written as the newest golden file has it', () => {
+test('given a checkpoint of this version, then it is written as in the newest golden file', () => {
   const signer = signerOf('presence.example', Buffer.alloc(32, 7))
   const extensions = extensionsFor(3, '2026-03-01T12:00:00.000Z', '48213')
   const note = signCheckpoint(
@@ -146,7 +146,7 @@ const kept = async (change: (data: Json) => Json) => {
   return { before, after: await older.look(), older }
 }
 
-test('given kept moments from before a setting and a mark, then a look reads no more events, and keeping goes on', async () => {
+test('given kept moments from before a setting and a mark were added, then a read needs no more events, and keeping goes on', async () => {
   const without = (data: Json) => {
     if (data.state === undefined) return data
     delete data.state.state.settings.slow_mode_seconds
@@ -159,14 +159,14 @@ test('given kept moments from before a setting and a mark, then a look reads no 
   for (let n = 400; n < 400 + 2 * EVERY; n += 1) older.store.push(SPACE, voice(n))
   assert.is(await older.keep(), 2)
 })
-test('given kept moments of a newer program, then a look is right all the same, and keeping goes on', async () => {
+test('given kept moments of a newer program, then a read is right all the same, and keeping goes on', async () => {
   const { before, after, older } = await kept((data) => ({ ...data, v: KEPT_VERSION + 1 }))
   assert.equal(after.view, before.view)
   for (let n = 400; n < 400 + 2 * EVERY; n += 1) older.store.push(SPACE, voice(n))
   assert.is(await older.keep(), 2)
   assert.equal((await checkKept(older.store, SPACE, EVERY)).faults, [])
 })
-test('given one kept moment that can’t be read, then the one before it serves', async () => {
+test('given one kept moment that can’t be read, then the one before it is used', async () => {
   const { before, after } = await kept((data) => data)
   assert.equal(after, before)
   let spoilt = 0

@@ -256,7 +256,7 @@ const at = async (when: When): Promise<Moment> => {
 const first = Date.parse(week.lines[0]!.t)
 const last = Date.parse(week.lines.at(-1)!.t)
 
-test(`given ${MOMENTS} random times, the room then is what the file says`, async () => {
+test(`given ${MOMENTS} random times, then the room at each is what the file says`, async () => {
   const random = dice(4)
   const truth = truths(week)
   const times = Array.from({ length: MOMENTS }, () => Math.floor(first + random() * (last - first))).sort(
@@ -292,7 +292,7 @@ test(`given ${MOMENTS} random times, the room then is what the file says`, async
   }
 })
 
-test('given any moment, by its revision or its position it is the same, and as with nothing kept', async () => {
+test('given any moment, then it is the same by its revision and by its position, and the same without anything kept', async () => {
   const random = dice(9)
   for (let i = 0; i < 5; i++) {
     const moment = await at({ kind: 'time', time: new Date(Math.floor(first + random() * (last - first))) })
@@ -331,7 +331,7 @@ test('stepping a replay backwards and forwards returns to the same state', async
   assert.is(JSON.stringify(momentView(player.moment())), seen[place - 1])
 })
 
-test('given a replay of all of it, its end is the room as it is, and every event came once, in the log’s order', async () => {
+test('given a replay of all of it, then its end is the room as it is, and every event came once, in the log’s order', async () => {
   let count = 0
   let position = -1n
   let end: Moment | null = null
@@ -347,7 +347,7 @@ test('given a replay of all of it, its end is the room as it is, and every event
   assert.equal(momentView(end!), momentView(await at({ kind: 'position', position })))
 })
 
-test(`given every event of the week and ${told} more acts, accepted and refused, why agrees with what happened`, async () => {
+test(`given every event of the week and ${told} more acts, accepted and refused, then why agrees with what happened`, async () => {
   const past = createPast(moments)
   let explained = 0
   let refused = 0
@@ -374,7 +374,7 @@ test(`given every event of the week and ${told} more acts, accepted and refused,
   assert.ok(explained > week.lines.length * 0.9)
 })
 
-test('given the same in any order, with nothing remembered, why agrees too', async () => {
+test('given the same in any order, with nothing remembered, then why agrees, too', async () => {
   const random = dice(6)
   const events = week.log.all().filter(({ stream }) => /^(space|chat|refusal)-/.test(stream))
   const fresh = createMoments(week.log)

@@ -33,7 +33,7 @@ const left = (
 const after = (events: ReadonlyArray<SpaceEvent>, last: SpaceEvent): ReadonlyArray<Delivery> =>
   spaceNews(events.reduce(evolveSpace, initialSpace()).sessions, last, { revision: 9n, position: 900n })
 
-test('given one who joins, then its room hears it, and then it hears the room', () => {
+test('given somebody who joins, then the room is sent it, and afterwards they get the room’s news', () => {
   const [told, entered] = after([], joined('s1', 'bob', 'main-b'))
   assert.is(told?.kind === 'room' && told.news.event, 'user-joined')
   assert.is(told?.kind === 'room' && told.subspace, 'main-b')
@@ -41,21 +41,21 @@ test('given one who joins, then its room hears it, and then it hears the room', 
   assert.equal(entered, { kind: 'entered', sessionId: 's1', subspace: 'main-b' })
 })
 
-test('given one who is kicked, then it is over for it before the room hears so', () => {
+test('given somebody who is kicked, then it is over for them before the room is sent it', () => {
   const [ended, told] = after([joined('s1', 'bob')], left('s1', 'kicked'))
   assert.equal(ended?.kind === 'ended' && ended.notice, { reason: 'enough', by: 'alice' })
   assert.is(told?.kind === 'room' && told.news.payload.reason, 'kicked')
   assert.is(told?.kind === 'room' && told.news.payload.userAccount, 'bob')
 })
 
-test('given one who is banned for a time, then its notice says until when; one who leaves gets none', () => {
+test('given somebody who is banned for a time, then their notice says until when; somebody who leaves gets none', () => {
   const [banned] = after([joined('s1', 'bob')], left('s1', 'banned', AT))
   assert.equal(banned?.kind === 'ended' && banned.notice, { reason: 'enough', by: 'alice', until: AT })
   const [gone] = after([joined('s1', 'bob')], left('s1', 'left'))
   assert.is(gone?.kind === 'ended' && gone.notice, null)
 })
 
-test('given one who moves, then it leaves the one room and enters the other', () => {
+test('given somebody who moves, then they leave the one room and enter the other', () => {
   const moved: SpaceEvent = {
     type: 'SessionMoved',
     data: { sessionId: 's1', from: 'main', to: 'main-b', position: { x: 1 }, at: AT },
@@ -69,12 +69,12 @@ test('given one who moves, then it leaves the one room and enters the other', ()
   )
 })
 
-test('given an event of a session that is not there, then it is news to nobody', () => {
+test('given an event of a session that is not there, then nobody is sent it', () => {
   assert.equal(after([], left('s1', 'kicked')), [])
   assert.equal(after([], { type: 'VoiceStarted', data: { sessionId: 's1', at: AT } }), [])
 })
 
-test('given a mute, then the room hears that it is so, and not the moderators’ words', () => {
+test('given a mute, then the room is sent that there is one, without the moderators’ words', () => {
   const [told] = after([], {
     type: 'AccountMuted',
     data: {
@@ -90,7 +90,7 @@ test('given a mute, then the room hears that it is so, and not the moderators’
   assert.not.match(JSON.stringify(told), 'private words')
 })
 
-test('given a message, then the room where it was said hears it, with its place in the log', () => {
+test('given a message, then the room where it was posted is sent it, with its place in the log', () => {
   const told = chatNews(
     {
       type: 'MessagePosted',

@@ -13,7 +13,7 @@ test('given an event that was let through, when it comes again, then it is not l
   assert.equal(arrive(seq, 5n, 'five again'), [])
 })
 
-test('given an event that comes before its turn, when the one between comes, then both go in order', () => {
+test('given an event that comes before its turn, when the one between comes, then both are let through in order', () => {
   const seq = sequence<number>(-1n)
   assert.equal(arrive(seq, 1n, 1), [])
   assert.is(hasGap(seq), true)

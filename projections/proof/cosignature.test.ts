@@ -14,7 +14,7 @@ const TIME = 1_679_315_147
 const line = cosign(note.slice(0, note.indexOf('\n\n') + 1), witness, TIME)
 const signed = note + line
 
-test('given a cosigned checkpoint, then the log’s key and the witness’s each open it, and neither stands for the other', () => {
+test('given a cosigned checkpoint, then the log’s key and the witness’s each open it, and neither counts as the other', () => {
   const { vkey } = verifierOf(witness)
   assert.equal(cosignedAt(signed, parseCosignerKey(vkey)!), { seconds: TIME, line })
   assert.equal(openCheckpoint(signed, verifierOf(log)), checkpoint)
@@ -44,7 +44,7 @@ test('given a witness that cosigned twice, then the later time counts', () => {
     assert.equal(cosignedAt(both, verifierOf(witness)), { seconds: TIME + 60, line: later })
 })
 
-test('given any one character of it changed, then it is not cosigned', () => {
+test('given a cosigned checkpoint, when any one character of it changes, then it is not cosigned', () => {
   const lineOf = signed.length - line.length
   const underLog = signed.indexOf('\n\n') + 2
   for (let i = 0; i < signed.length; i += 1) {

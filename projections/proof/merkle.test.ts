@@ -89,7 +89,7 @@ merkle('given the test vectors of Certificate Transparency, then the roots are t
 })
 
 merkle(
-  'given any leaves added in any batches, then root and every proof are those of the definition',
+  'given any leaves added in any batches, then the root and every proof are those of the definition',
   async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -121,7 +121,7 @@ merkle(
 )
 
 merkle(
-  'given leaves that rise, asked for in any pages, then each proof is that of the leaf alone, and what is checked with less hashing is what is checked in full',
+  'given ascending leaves, requested in any pages, then each proof is that of the leaf alone, and checking with less hashing gives the same result as checking in full',
   async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -52,7 +52,7 @@ note('given a signed checkpoint, when any one character of it changes, then it d
   }
 })
 
-note('given a malformed checkpoint, then it is none', () => {
+note('given a malformed checkpoint, then it is not read as one', () => {
   const good = checkpointText({ origin: 'a', size: 1, root: Buffer.alloc(32), extensions: [] })
   assert.ok(parseCheckpoint(good))
   for (const bad of [

@@ -27,7 +27,7 @@ for (const { level, index, hash } of extend(
 const nodes: Nodes = async (wanted) => wanted.map(({ level, index }) => known.get(`${level}/${index}`)!)
 const served = async (tile: Tile): Promise<Buffer> => Buffer.concat(await nodes(placesOf(tile)))
 
-test('given a place, then its path is as the specification writes it, and no other path is of it', () => {
+test('given a place, then its path is as in the specification, and no other path leads to it', () => {
   for (const [path, tile] of [
     ['0/000', { level: 0, index: 0, width: 256 }],
     ['0/x001/x234/067', { level: 0, index: 1_234_067, width: 256 }],
@@ -57,7 +57,7 @@ test('given a place, then its path is as the specification writes it, and no oth
     assert.is(parseTilePath(path), null, path)
 })
 
-test('given the specification’s tree of 70,000, then it has the tiles that are named there', () => {
+test('given the specification’s tree of 70,000 leaves, then it has the tiles that are named there', () => {
   for (const [path, is] of [
     ['0/272', true],
     ['0/273', false],
@@ -74,7 +74,7 @@ test('given the specification’s tree of 70,000, then it has the tiles that are
   assert.is(isTileOf(256, parseTilePath('1/000.p/1')!), true)
 })
 
-test('given nothing but tiles, then roots and proofs are those of the tree, whatever its size', async () => {
+test('given only tiles, then roots and proofs are those of the tree, whatever its size', async () => {
   for (const size of [1, 2, 255, 256, 257, 511, 65_535, 65_536, 65_537, SIZE]) {
     const tiles = nodesOfTiles(size, served)
     const root = await rootAt(size, nodes)
@@ -90,7 +90,7 @@ test('given nothing but tiles, then roots and proofs are those of the tree, what
   }
 })
 
-test('given a tile that is read for several hashes, then it is asked for once; given one of another length, then it is named', async () => {
+test('given a tile that is needed for several hashes, then it is fetched once; given one of another length, then the error names it', async () => {
   const asked: string[] = []
   const tiles = nodesOfTiles(SIZE, (tile) => {
     asked.push(tilePath(tile))

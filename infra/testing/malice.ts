@@ -11,8 +11,23 @@ const TAGS = [
   'marquee',
   'object data=x',
   'audio src=x',
+  'form',
+  'button autofocus',
+  'textarea autofocus',
+  'link rel=stylesheet href=x',
+  'dialog open',
 ]
-const HANDLERS = ['onerror', 'onload', 'onfocus', 'ontoggle', 'onstart', 'onpointerenter', 'onanimationstart']
+const HANDLERS = [
+  'onpointerrawupdate',
+  'oncontentvisibilityautostatechange',
+  'onerror',
+  'onload',
+  'onfocus',
+  'ontoggle',
+  'onstart',
+  'onpointerenter',
+  'onanimationstart',
+]
 const WHOLE = [
   `<script>${RUN}</script>`,
   `"><script>${RUN}</script>`,
@@ -45,7 +60,81 @@ const WHOLE = [
   '__proto__',
   'constructor',
 ]
+/** Addresses that would run or reach out if followed, loaded or opened. */
+const ADDRESSES = [
+  `JaVaScRiPt:${RUN}`,
+  ` javascript:${RUN}`,
+  `javascript&colon;${RUN}`,
+  `javascript:/*--></title></style></textarea></script><svg/onload=${RUN}>`,
+  `jav&#x09;ascript:${RUN}`,
+  `vbscript:${RUN}`,
+  `data:text/html;base64,PHNjcmlwdD5nbG9iYWxUaGlzLnJhbj0xPC9zY3JpcHQ+`,
+  `data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' onload='${RUN}'/>`,
+  `data:text/javascript,${RUN}`,
+  'http://example.invalid/x?<b>',
+  'https://example.invalid/"onmouseover="globalThis.ran=1',
+  '//example.invalid/x.js',
+  'http://[::1]:9/x',
+  'url(http://example.invalid/x)',
+  'blob:null/x',
+  'file:///etc/passwd',
+]
+/** What would end an attribute, a comment, a style or a script that it was put into. */
+const BREAKOUTS = [
+  `" onmouseover="${RUN}" x="`,
+  `' onfocus='${RUN}' autofocus='`,
+  `\` onclick=\`${RUN}\``,
+  `x" style="background:url(//example.invalid/x)"`,
+  `--><script>${RUN}</script><!--`,
+  `--!><img src=x onerror=${RUN}>`,
+  `*/</style><script>${RUN}</script>`,
+  `</style><img src=x onerror=${RUN}>`,
+  `';${RUN};//`,
+  `";${RUN};//`,
+  `\\";${RUN};//`,
+  `</script><script>${RUN}</script>`,
+  `\u2028${RUN}`,
+  `{}*{background:url(//example.invalid/x)}`,
+  `x:expression(${RUN})`,
+  `@import url(//example.invalid/x);`,
+]
+/** What parsers read otherwise the second time. */
+const MUTATIONS = [
+  `<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=x onerror=${RUN}&gt;">`,
+  `<svg></p><style><a id="</style><img src=x onerror=${RUN}>">`,
+  `<form><math><mtext></form><form><mglyph><style></math><img src=x onerror=${RUN}>`,
+  `<svg><script>${RUN}</script></svg>`,
+  `<svg><use href="data:image/svg+xml,<svg id='x' onload='${RUN}'/>#x">`,
+  `<svg><foreignObject><iframe srcdoc="<script>${RUN}</script>"></foreignObject></svg>`,
+  `<xmp><p title="</xmp><img src=x onerror=${RUN}>">`,
+  `<noembed><img src="</noembed><img src=x onerror=${RUN}>">`,
+  `<select><iframe></select><img src=x onerror=${RUN}>`,
+  `<table><td background="javascript:${RUN}">`,
+  `<a href="x" ping="//example.invalid/x">a</a>`,
+  `<img srcset="//example.invalid/x 1x">`,
+  `<link rel=prefetch href=//example.invalid/x>`,
+  `<input type=image src=//example.invalid/x>`,
+  `<portal src=//example.invalid/x>`,
+  `<div popover id=x></div><button popovertarget=x onbeforetoggle=${RUN}>`,
+]
+/** What scenes would load or run: A-Frame's attributes and selectors of templates. */
+const SCENES = [
+  '#avatar-template',
+  `#x"]<img src=x onerror=${RUN}>`,
+  `<a-entity onclick="${RUN}"></a-entity>`,
+  `<a-asset-item src="//example.invalid/x.glb" onload="${RUN}"></a-asset-item>`,
+  'gltf-model: url(//example.invalid/x.glb)',
+  'material: src: url(//example.invalid/x.png)',
+  'sound: src: url(//example.invalid/x.mp3); autoplay: true',
+  'src: url(javascript:globalThis.ran=1)',
+  'property: innerHTML; to: <img src=x onerror=globalThis.ran=1>',
+  '{"__proto__":{"ran":1}}',
+]
 export const MALICE: ReadonlyArray<string> = [
   ...WHOLE,
+  ...ADDRESSES,
+  ...BREAKOUTS,
+  ...MUTATIONS,
+  ...SCENES,
   ...TAGS.flatMap((tag) => HANDLERS.map((handler) => `<${tag} ${handler}=${RUN}>`)),
 ]

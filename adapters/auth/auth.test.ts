@@ -73,7 +73,7 @@ test.before.each(() => {
   now = START
 })
 
-test('given a signature in headers, then what it opens lasts until its challenge is too old; with a single-use challenge, equally long from now', async () => {
+test('given a signature in headers, then the access that it gives lasts until its challenge is too old; with a single-use challenge, equally long from now', async () => {
   const made = now - 3_600_000
   const untilOf = async (challenge: string) => {
     const answer = await auth.authenticate(headers('alice', challenge, signAs('alice', challenge)))()
@@ -153,7 +153,7 @@ test('given 600 wrong proofs for 600 accounts at once from one network, then Hiv
   assert.ok(hiveAsked - before <= 60, String(hiveAsked - before))
 })
 
-test('given an address with too many wrong proofs, then it is told to wait, and Hive is not asked about it; others are not held up', async () => {
+test('given an address with too many wrong proofs, then it is told to wait, and Hive is not asked about it; others need not wait', async () => {
   const guess = async (ip: string, account: string): Promise<string> => {
     const challenge = walletChallenge()
     const answer = await auth.authenticate(
@@ -343,7 +343,7 @@ test('given a token with any character changed, removed or added, then it is inv
     assert.is(await who(proofOfHandshake({ token: bad })), 'InvalidProof')
 })
 
-test('given a session that was ended, then its token is dead on every node and after a restart, and its sockets are told', async () => {
+test('given a session that was ended, then its token is invalid on every node and after a restart, and its sockets are told', async () => {
   const told: string[] = []
   const heard = new Promise<void>((resolve) =>
     otherNode.onEnded((sid) => {

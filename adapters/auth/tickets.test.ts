@@ -36,7 +36,7 @@ for (const [name, pair] of [
   ['Postgres', stores.map(({ tickets }) => tickets as TicketStore)],
   ['one process', [memoryTickets()]],
 ] as const)
-  test(`given a ticket (${name}), then it serves one connection at a time, for one client, and must first be used within a minute`, async () => {
+  test(`given a ticket (${name}), then it is valid for one connection at a time, for one client, and must first be used within a minute`, async () => {
     const [one, two = one] = pair.map((store) => of(store))
     assert.ok(one && two)
     const text = one.issue(JOIN)

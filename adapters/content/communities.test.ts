@@ -65,7 +65,7 @@ test('given a name that no node knows, or that no community can have, then there
   assert.is(http.hive.asked(), before + 1)
 })
 
-test('given nodes that do not answer, then what was known counts, and nothing is said about other communities', async () => {
+test('given nodes that do not answer, then what was known counts, and other communities are reported as unavailable', async () => {
   now += 3_600_000
   for (const name of ['hive-100001', 'hive-100005'])
     for (const node of [behind, http.hive]) node.set(name, 'broken')
@@ -94,7 +94,7 @@ const list = async (query = '') => {
 const join = (id: string) =>
   http.app.inject({ method: 'POST', url: `/api/spaces/community/${id}/join`, payload: {} })
 
-test('given strangers who open many communities, then those that Hive has stand behind all posts, and others are none', async () => {
+test('given strangers who open many communities, then those that Hive has are listed after all posts, and others are not listed', async () => {
   none('hive-888888')
   assert.is((await join('hive-888888')).json().code, 'space_not_found')
   for (let n = 0; n < 30; n += 1)
@@ -155,7 +155,7 @@ test('given a community on the log that Hive no longer has, then it is not liste
   assert.not((await list('&type=community')).some(({ space_id }) => space_id === 'hive-200003'))
 })
 
-test('given 3,000 made-up communities that were opened before Hive was asked of any, then none of them is listed, and posts stand where they did', async () => {
+test('given 3,000 made-up communities that were opened before Hive was asked about any, then none of them is listed, and posts stay where they were', async () => {
   const before = (await list()).map(({ space_id }) => space_id)
   await db.query(
     `INSERT INTO presence_spaces (space_type, space_id, title, owner, visibility, opened_at, revision, position)

@@ -319,7 +319,7 @@ appends(
 )
 
 appends(
-  'given an event that is too large for any server, then AppendTooLarge, and the appends beside it are written',
+  'given an event that is too large for any server, then AppendTooLarge, and the other appends are written',
   async ({ direct: log }) => {
     const huge = {
       id: randomUUID(),

@@ -25,7 +25,7 @@ const numbers = (events: ReadonlyArray<{ data: unknown }>) =>
 const aStream = () => `chat-${randomUUID()}`
 
 reads(
-  'given a stream, then it can be read from either end, from any revision, as far as is asked for',
+  'given a stream, then it can be read from either end, from any revision, as far as requested',
   async ({ log }) => {
     const stream = aStream()
     must(await log.append(stream, 'none', someEvents(5))())

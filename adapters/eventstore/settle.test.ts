@@ -71,7 +71,7 @@ const modelLog = (fates: ReadonlyArray<Fate>) => {
 const fate = fc.constantFrom<Fate>('answered', 'unanswered', 'lost', 'late', 'overtaken', 'unavailable')
 
 settling(
-  'given any fate of its requests, then what it says about an append is true and remains true',
+  'given any outcome of its requests, then what it says about an append is true and remains true',
   async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -63,7 +63,7 @@ const written = async ({ log }: Context, space: SpaceRef) => {
   return E.isRight(all) ? all.right.length : -1
 }
 
-test('given a room’s stream that was deleted softly, when a server that never held it is asked, then it is deleted for good, and nothing is written', async (context) => {
+test('given a room’s stream that was deleted softly, when a server that never loaded it is asked, then it is deleted for good, and nothing is written', async (context) => {
   const { log, client } = context
   const { space } = await room(log)
   await client.deleteStream(streamName('space', space))
@@ -77,7 +77,7 @@ test('given a room’s stream that was deleted softly, when a server that never 
   assert.is(await written(context, space), before)
 })
 
-test('given a server that holds the room and follows the log, when its stream is deleted softly elsewhere, then the next command is told so', async (context) => {
+test('given a server that has the room and follows the log, when the stream is deleted softly elsewhere, then the next command gets that error', async (context) => {
   const { log, client } = context
   const { space, path } = await room(log)
   let isHeard = false
@@ -117,7 +117,7 @@ test('given a server that has not yet heard that its room is deleted, when it wr
   assert.is(await written(context, space), before + 1)
 })
 
-test('given a busy room that is deleted for good, then nobody who holds it writes anything more', async (context) => {
+test('given a busy room that is deleted for good, then no server that has it writes anything more', async (context) => {
   const { log, client } = context
   const { space, path } = await room(log)
   await client.tombstoneStream(streamName('space', space))

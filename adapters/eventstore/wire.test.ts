@@ -165,7 +165,7 @@ wire('given a recorded event, then all of it is read, with exact positions', () 
   })
 })
 
-wire('given what was appended under the same id, then the event comes with that, and is not read', () => {
+wire('given what was appended under the same id, then the event has that, and is not parsed', () => {
   const [text, given] = [
     Buffer.from('{"text":"on the log"}'),
     { data: { text: 'given' }, metadata: { at: 1 } },
@@ -196,7 +196,7 @@ wire('given an event that is not JSON, then its bytes come unchanged', () => {
   assert.is(broken.event.metadata, 'nope')
 })
 
-wire('given the other messages of a read, then each is told apart', () => {
+wire('given the other messages of a read, then each is recognised', () => {
   const kinds = (
     [
       [

@@ -196,7 +196,7 @@ test('given that no node can be reached, then HiveUnavailable, and that is not c
   assert.is(tag(await hive([]).keysOf('ivan')()), 'HiveUnavailable')
 })
 
-test('given a stand-in that was not allowed, then it is not believed; in production nothing allows it', async () => {
+test('given a stand-in that was not allowed, then it is not accepted; in production nothing allows it', async () => {
   const strict = createHive({ nodes: [node.url], clock })
   assert.is(tag(await strict.keysOf('alice')()), 'HiveUnavailable')
   assert.is(tag(await createHive({ nodes: [node.url, real.url], clock }).keysOf('alice')()), 'right')

@@ -105,12 +105,12 @@ const WRONG: Readonly<Record<string, Answer>> = {
 }
 
 for (const [what, ask] of Object.entries(ASKED)) {
-  test(`given a node that knows of nothing, when it is asked for ${what}, then the next is asked, and is believed`, async () => {
+  test(`given a node that knows nothing, when it is asked for ${what}, then the next is asked, and its answer counts`, async () => {
     assert.ok(isFound(await ask(hive(well))))
     assert.ok(isFound(await ask(hive(empty, well))))
     assert.ok(isFound(await ask(hive(empty, NEVER, well))))
   })
-  test(`given nodes of which none knows, when they are asked for ${what}, then all were asked, and there is none`, async () => {
+  test(`given nodes of which none knows it, when they are asked for ${what}, then all were asked, and there is none`, async () => {
     const before = empty.asked()
     const answer = await ask(hive(empty, { url: `${empty.url}/2` }))
     assert.is(empty.asked(), before + 2)
@@ -120,7 +120,7 @@ for (const [what, ask] of Object.entries(ASKED)) {
       what.includes('keys') ? 'UnknownAccount' : 'known',
     )
   })
-  test(`given a node that knows of nothing, and another that does not answer, when they are asked for ${what}, then it can’t be known`, async () => {
+  test(`given a node that knows nothing, and another that does not answer, when they are asked for ${what}, then the result is unknown`, async () => {
     for (const both of [hive(empty, NEVER), hive(NEVER, empty)]) {
       const answer = await ask(both)
       assert.is(E.isLeft(answer) ? answer.left._tag : answer.right, 'HiveUnavailable')
@@ -129,7 +129,7 @@ for (const [what, ask] of Object.entries(ASKED)) {
 }
 
 for (const [answered, how] of Object.entries(WRONG))
-  test(`given a node that answers ${answered}, then the next is asked; alone, it is no word of anything`, async () => {
+  test(`given a node that answers ${answered}, then the next is asked; without another node, the result is unknown`, async () => {
     const odd = await node(how)
     await Promise.all(
       Object.entries(ASKED).map(async ([what, ask]) => {

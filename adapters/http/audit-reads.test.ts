@@ -57,7 +57,7 @@ test('given a look whose answer was lost, on a log that forgets, then it is reco
   assert.is(log.all().length, 1)
 })
 
-test('given guests of one address who are somebody new each time, then they count as one reader, and others are not held up', async () => {
+test('given guests of one address who are somebody new each time, then they count as one reader, and others need not wait', async () => {
   const { looks, look, told } = world()
   for (let n = 0; n < 300; n += 1) await look({ by: `guest:${n.toString(16).padStart(12, '0')}` })
   const before = told().length

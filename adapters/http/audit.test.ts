@@ -97,7 +97,7 @@ const parseCsv = (text: string): ReadonlyArray<ReadonlyArray<string>> =>
       [...line.matchAll(/"((?:[^"]|"")*)"(?:,|$)/g)].map(([, cell]) => cell!.replaceAll('""', '"')),
     )
 
-test('given more than a page, when exported, then every row comes once, in order, as in the pages', async () => {
+test('given more than a page of rows, when they are exported, then every row comes once, in order, as in the pages', async () => {
   const space = { type: 'document', id: '123' } as const
   for (let i = 0; i < 2_500; i += 1) {
     const { stream, event } = recorded(space, posted(`many-${i}`, `many ${i}, “so”\n=1`, i % 60))
@@ -134,7 +134,7 @@ test('given more than a page, when exported, then every row comes once, in order
   assert.is((await get('/api/audit?format=ndjson&limit=3', auditor())).body.trimEnd().split('\n').length, 3)
 })
 
-test('given cells that a spreadsheet would run, then they become text', () => {
+test('given cells that a spreadsheet would run as formulas, then they become text', () => {
   for (const text of ['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '  =1', '\r=1', '＝1'])
     assert.is(csvCell(text), `"'${text}"`)
   assert.is(csvCell('a "b", c'), '"a ""b"", c"')
@@ -206,7 +206,7 @@ test('given a log that does not accept the look, then nothing is shown', async (
   http.log.onAppend = () => null
 })
 
-test('given one day as both ends, then that whole day, whichever way it is asked for', async () => {
+test('given one day as both ends, then all rows of that day are returned, in every form of the call', async () => {
   const [day, next] = ['2026-01-01', '2026-01-02']
   for (const path of ['/api/audit?space=document:123&', '/api/spaces/document/123/audit?']) {
     const of = async (range: string) => (await get(`${path}${range}`, auditor())).json().entries as Row[]
@@ -219,7 +219,7 @@ test('given one day as both ends, then that whole day, whichever way it is asked
   }
 })
 
-test('given an unknown filter, then 400 names it', async () => {
+test('given an unknown filter, then the answer is 400 and names it', async () => {
   for (const query of [
     'room=elsewhere',
     'guest=bob',
@@ -245,7 +245,7 @@ test('given an unknown filter, then 400 names it', async () => {
   assert.is((await get(`/api/audit?cursor=${cursor('9223372036854775807')}`, auditor())).statusCode, 200)
 })
 
-test('given a filter that is misspelt, then 400 names it and the one that was meant, and nobody’s rows are shown', async () => {
+test('given a misspelt filter, then the answer is 400 and names it and the one that was meant, and nobody’s rows are shown', async () => {
   const before = looks().length
   const SPACE = '/api/spaces/document/1'
   for (const [url, wrong, meant] of [
@@ -305,7 +305,7 @@ test('given a caller who asks for their own events, then they see what they did 
   assert.is((await get('/api/me/audit?account=bob', { ...http.bearer('frank') })).statusCode, 403)
 })
 
-test('given a stranger who tried a private space and one that does not exist, then nothing in their own audit log tells the two apart', async () => {
+test('given a stranger who tried a private space and one that does not exist, then nothing in their own audit log distinguishes the two', async () => {
   const stranger = 'stranger'
   for (const id of ['2', '9999991']) {
     const tried = await send('POST', `/api/spaces/document/${id}/join`, stranger, {})

@@ -80,7 +80,7 @@ const serving = async (perMinute: number, parts: number) => {
   return { length: body.length, waits, ms: clock.ms }
 }
 
-test('given an answer that is longer than what one has, then it comes whole, and no faster than that', async () => {
+test('given an answer that is longer than the allowance, then it comes completely, and no faster than the allowance refills', async () => {
   const { length, waits, ms } = await serving(60, 180)
   assert.is(length, 180 * PAID_CHARACTERS)
   // One is taken when it is asked for, so 59 are there; one comes each second.
@@ -89,7 +89,7 @@ test('given an answer that is longer than what one has, then it comes whole, and
   assert.ok(Math.abs(ms - 121_000) < 1_000, String(ms))
 })
 
-test('given an answer within what one has, then nothing of it waits', async () => {
+test('given an answer within the allowance, then nothing of it waits', async () => {
   const { waits } = await serving(60, 50)
   assert.ok(waits.every((wait) => wait === 0))
 })
@@ -133,7 +133,7 @@ test('given a network that reads lists of rooms and last messages, when it has r
   await http.close()
 })
 
-test('given an export, then it counts more than a page, and less than all that one has', () => {
+test('given an export, then it counts more than a page, and less than the whole allowance', () => {
   assert.ok(WORTH.export > WORTH.search && WORTH.search > 1)
 })
 

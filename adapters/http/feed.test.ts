@@ -174,7 +174,7 @@ test('given a feed that was requested, then the look is on the audit log', async
   assert.ok(entries.some(({ details }: Json) => details.call === 'feed'))
 })
 
-test('given a log whose beginning is archived, when its feed is asked for from before the cut, then 410, with the archive and from where on all is there; from then on it is given', async () => {
+test('given a log whose beginning is archived, when its feed is requested from before the cut, then the answer is 410, with the archive and the position from which on everything is there; from that position on, the feed is given', async () => {
   const [, granted, first] = await once('space=document:2&after=start')
   const archive = {
     name: 'archive-000001',

@@ -216,7 +216,7 @@ test('given a proof in the body, with or without a key, with each kind of challe
   assert.equal(ok(await call('POST', `${POST}/join`, { payload: joined })).identity.id, 'erin')
 })
 
-test('given half a proof, somebody else’s, or a field that nobody reads, then it is refused and never quietly means a guest', async () => {
+test('given half a proof, somebody else’s, or a field that nobody reads, then it is refused, and the caller never quietly becomes a guest', async () => {
   const session = (payload: object, headers: Record<string, string> = {}) =>
     call('POST', '/api/auth/session', { payload, headers })
   const challenge = `dlux_vr_${http.clock.ms}_${randomUUID()}`
@@ -639,7 +639,7 @@ test('health names every part; a vital one that is down makes it 503, another do
   http.checks = before
 })
 
-test('given a stranger, then health tells names, lags and kinds of trouble; metrics are not there, however they are written', async () => {
+test('given a stranger, then health shows names, lags and kinds of trouble; metrics do not exist for them, however the address is written', async () => {
   const before = http.checks
   const token = 'operator-token-of-at-least-32-characters'
   const strangers = {
@@ -786,7 +786,7 @@ test('cross-origin calls are for the allow-list, and answers carry security head
   assert.match(odd.body.request_id, /^[0-9a-f-]{36}$/)
 })
 
-test('given that the log is out of reach, then 503 and when to come back', async () => {
+test('given that the log is out of reach, then the answer is 503 with the time to come back', async () => {
   http.log.onRead = () => 'unavailable'
   http.log.onAppend = () => 'unavailable'
   const answer = await call('GET', '/api/spaces/post/dave/open-mic-night')
@@ -866,7 +866,7 @@ test('given too many requests from one address, then slow_down', async () => {
   await small.close()
 })
 
-test('given too many costly reads of any kind from one address, then slow_down, and cheap requests go on', async () => {
+test('given too many costly reads of any kind from one address, then slow_down, and cheap requests still work', async () => {
   const small = await testHttp({ costlyPerMinute: 4 })
   const from = (remoteAddress: string, url: string) => small.app.inject({ method: 'GET', url, remoteAddress })
   const costly = [

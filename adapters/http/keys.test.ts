@@ -76,7 +76,7 @@ test('given a key with a role in a private space, when its bot reads, says and m
   assert.ok(entries.some(({ action }: Json) => action === 'AccountMuted'))
 })
 
-test('given a key for one space, when it asks elsewhere, then nothing exists for it', async () => {
+test('given a key for one space, when it is used for another, then nothing exists for it', async () => {
   const { secret } = await make('bob', { name: 'homebody', permission: 'admin', ...ROOM })
   for (const url of ['/api/spaces/document/1', '/api/spaces/global/lobby/settings'])
     await refused('space_not_found', `GET ${url}`, by(secret))
@@ -139,7 +139,7 @@ test('given a secret that is nearly right, then it does not work', async () => {
     await refused('invalid_proof', 'GET /api/spaces/document/2', by(wrong))
 })
 
-test('given people without the right, when they make, see or revoke a key, then they can’t, and do not learn that there is one', async () => {
+test('given people without the right, when they try to make, see or revoke a key, then they can’t, and do not learn that there is one', async () => {
   const { key } = await make('bob', { name: 'hidden', permission: 'access', ...ROOM })
   const body = { name: 'other', permission: 'access' }
   await refused('space_not_found', 'POST /api/keys', as('frank'), { ...body, ...ROOM })

@@ -51,7 +51,7 @@ test.before(async (context) => {
 })
 test.after(({ http }) => http.close())
 
-test('given who proves nothing, or a key, then none of it is theirs', async ({ http }) => {
+test('given a caller without a proof, or with a key, then these calls are not for them', async ({ http }) => {
   for (const what of [
     'GET /api/me',
     'GET /api/me/looks',
@@ -63,7 +63,7 @@ test('given who proves nothing, or a key, then none of it is theirs', async ({ h
     assert.equal([status, body.code], [403, 'forbidden'], what)
   }
 })
-test('given somebody who was in a room, then they see it in numbers, and who looked at its record or for them by name', async ({
+test('given somebody who was in a room, then they see their data in numbers, and who looked at the room’s record or searched for their name', async ({
   http,
 }) => {
   const { subject, held, erasure, holds, waits_for } = await fine(http, 'judy', 'GET /api/me')
@@ -89,7 +89,7 @@ test('given somebody who was in a room, then they see it in numbers, and who loo
   assert.equal((await fine(http, 'mallory', 'GET /api/me/looks')).looks, [])
   assert.equal((await fine(http, 'mallory', 'GET /api/me')).held.rooms, [])
 })
-test('given the file, then it has all that is theirs, nothing of a case about them, and where nobody else came from; giving it is recorded', async ({
+test('given the file of a person’s data, then it has all their data, nothing about a case against them, and nobody else’s address; the export is recorded', async ({
   http,
 }) => {
   const lines = await linesOf(http, 'judy')
@@ -106,7 +106,7 @@ test('given the file, then it has all that is theirs, nothing of a case about th
   // The reporter has their own words.
   assert.match(JSON.stringify(await linesOf(http, 'peggy')), /"kind":"report".*a secret report/s)
 })
-test('given an erasure that was asked for, then it waits, asking again changes nothing, and it can be withdrawn', async ({
+test('given a requested erasure, then it waits, requesting it again changes nothing, and it can be withdrawn', async ({
   http,
 }) => {
   const { clock } = http
@@ -126,7 +126,7 @@ test('given an erasure that was asked for, then it waits, asking again changes n
   const acts = entries.map(({ action }: Json) => action)
   for (const act of ['ErasureAsked', 'ErasureWithdrawn']) assert.ok(acts.includes(act), act)
 })
-test('given one that is being carried out, then it can’t be withdrawn', async ({ http }) => {
+test('given an erasure that is being carried out, then it can’t be withdrawn', async ({ http }) => {
   const { erasure } = await fine(http, 'frank', 'POST /api/me/erasure', {})
   http.clock.ms += 15 * DAY
   const begun = await http.deps.outside!.act({
@@ -139,7 +139,7 @@ test('given one that is being carried out, then it can’t be withdrawn', async 
   assert.equal([late.status, late.body.code], [409, 'erasure_begun'])
   http.clock.ms -= 15 * DAY
 })
-test('given a legal hold, then the system’s admins alone place and release it, and the person sees it', async ({
+test('given a legal hold, then only the system’s admins place and release it, and the person sees it', async ({
   http,
 }) => {
   for (const who of ['judy', 'alice', null]) {

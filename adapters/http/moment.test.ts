@@ -58,7 +58,7 @@ test.before(async () => {
   await http.settled()
 })
 
-test('given each way to name a moment, then the room is as it was, with the event behind each thing', async () => {
+test('given each way to name a moment, then the room is shown as it was, with the event that set each thing', async () => {
   const then = await ask('GET', `${ROOM}/at?position=${banned.position}`, as('moderator-m'))
   assert.is(then.status, 200, then.text)
   assert.equal(
@@ -88,7 +88,7 @@ test('given each way to name a moment, then the room is as it was, with the even
   assert.ok(now.body.settings_set_by.slow_mode_seconds.event_id)
 })
 
-test('given none or two of them, or a revision that does not exist, then 400', async () => {
+test('given no moment or two, or a revision that does not exist, then 400', async () => {
   for (const query of [
     '',
     '?time=2026-01-01T00:00:00Z&position=3',
@@ -210,7 +210,7 @@ test('given a question, then why says whether somebody could have done it then',
   assert.is((await could('event=5&subject=mallory')).code, 'invalid_event')
 })
 
-test('given a look, then it is itself on the log before it is answered', async () => {
+test('given a look, then it is on the log itself before it is answered', async () => {
   const looks = () => http.log.all().filter(({ stream }) => stream.startsWith('access-'))
   const before = looks().length
   await ask('GET', `${ROOM}/at?position=${banned.position}`, as('moderator-m'))
@@ -241,7 +241,7 @@ test('given a client that goes away in the middle of a slow replay, then the ser
   // Closing waits for every answer under way: one that went on would hold it for minutes.
 })
 
-test('given a room whose beginning is in an archive that is not at hand, when a moment of it is asked for, then 410, with the archive and its place; to who may not ask, as ever', async () => {
+test('given a room whose beginning is in an archive that is not at hand, when a moment of it is requested, then 410, with the archive and its place; callers without the right get the usual answer', async () => {
   const { readStream } = http.log
   const archive = {
     name: 'archive-000001',

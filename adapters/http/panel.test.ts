@@ -38,7 +38,7 @@ test('given the list in the panel’s form, then each space has its capacity and
   assert.ok(only.body.spaces.every(({ space_type }: Json) => space_type === 'document'))
 })
 
-test('given a type of content, all or an offset, as the wallet asks, then those, and what is neither is refused', async ({
+test('given a type of content, all types or an offset, as the wallet asks, then those are listed, and anything else is refused', async ({
   http,
 }) => {
   const all = (await call(http, 'GET', '/api/spaces?limit=100')).body
@@ -62,7 +62,7 @@ test('given a type of content, all or an offset, as the wallet asks, then those,
     assert.is((await call(http, 'GET', `/api/spaces?${query}`)).body.code, code)
 })
 
-test('given capacity and queue, then the seats are as they are, and nobody waits; a space that the caller may not know of does not exist', async ({
+test('given questions about capacity and queue, then the seats are counted, and nobody waits; a space that the caller may not know of does not exist', async ({
   http,
 }) => {
   const { body } = await call(http, 'GET', `/api/presence/spaces/post/${POST}/capacity?creator_account=alice`)
@@ -103,7 +103,7 @@ test('given questions about waiting, paying and counting, then the answers are i
   assert.equal([body.has_active_subscription, body.current_tier, body.is_premium], [false, 'free', false])
 })
 
-test('given the panel’s join, then it is a guest’s whatever account the body names, and 429 with a message if the room is full', async ({
+test('given the panel’s join, then it is a guest’s whatever account the body names, and the answer is 429 with a message if the room is full', async ({
   http,
 }) => {
   const asked = {
@@ -139,7 +139,7 @@ test('given the panel’s join, then it is a guest’s whatever account the body
   assert.match(full.body.message, /seats/)
 })
 
-test('given an older server that relays, then it is told the health, its reports about others are accepted and change nothing, and nobody speaks for others', async ({
+test('given an older server that relays, then it gets the health, its reports about others are accepted but change nothing, and nobody can speak for others', async ({
   http,
 }) => {
   const health = await http.app.inject('/api/presence/health')
@@ -176,7 +176,7 @@ test('given requests for tickets and paid events, then there are none, and the a
   }
 })
 
-test('given what the wallet reads of a join and of TURN, then it is there, and no ticket is in what is logged', async ({
+test('given the fields of a join and of TURN that the wallet reads, then they are there, and no ticket is logged', async ({
   http,
 }) => {
   const joined = await call(http, 'POST', `/api/spaces/document/42/join`, {

@@ -49,7 +49,7 @@ test('the key and the checkpoint are for anyone, as plain text that others read'
   assert.is(size, http.log.all().length)
 })
 
-test('given an event, then its proof leads to the checkpoint, for those who may see it', async () => {
+test('given an event, then its proof leads to the checkpoint, for people who may see it', async () => {
   // Each look adds an event.
   for (const [i, event] of [...http.log.all()].entries()) {
     const response = await get(`/api/audit/proof/inclusion?event=${event.id}`, http.bearer('auditor'))
@@ -77,7 +77,7 @@ test('given a log that has grown, then the new checkpoint continues the old one'
   assert.ok(verifyConsistency(old, now, hashes(proof)))
 })
 
-test('given any sizes that a checkpoint covers, then anybody is given the proof; of more, nobody', async () => {
+test('given any sizes that a checkpoint covers, then anybody gets the proof between them; for larger ones, nobody', async () => {
   const { size, root } = await checkpoint()
   for (const headers of [{}, http.bearer('alice'), http.bearer('auditor')]) {
     const { proof } = (await get(`/api/audit/proof/consistency?from=1&to=${size}`, headers)).json()
@@ -88,7 +88,7 @@ test('given any sizes that a checkpoint covers, then anybody is given the proof;
   }
 })
 
-test('given tiles alone, then whoever reads transparency logs proves with them what we prove', async () => {
+test('given only tiles, then a program for transparency logs proves the same with them as we do', async () => {
   const note = await get('/tlog/checkpoint')
   assert.match(String(note.headers['content-type']), 'text/plain; charset=utf-8')
   assert.is(note.headers['cache-control'], 'no-store')
@@ -112,7 +112,7 @@ test('given tiles alone, then whoever reads transparency logs proves with them w
   await checkpoint()
 })
 
-test('given an event of a private space, then for a stranger there is no such event, to the byte', async () => {
+test('given an event of a private space, then a stranger’s answer is the same, to the byte, as for an event that does not exist', async () => {
   const hidden = http.log.all().find(({ stream }) => stream === 'chat-document:2')!
   const open = http.log.all().find(({ stream }) => stream === 'chat-document:1')!
   const none = '00000000-0000-4000-8000-000000000000'

@@ -30,7 +30,7 @@ const ask = async (
   return { status: answer.statusCode, body: JSON.parse(answer.body) }
 }
 
-test('given a full room with a queue, when somebody joins, then 202 with a place and all that a join answers', async ({
+test('given a full room with a queue, when somebody joins, then 202 with a place and the usual fields of a join', async ({
   http,
 }) => {
   const { status, body } = await ask(http, `POST ${ROOM}/join`, 'dave', {})
@@ -41,7 +41,7 @@ test('given a full room with a queue, when somebody joins, then 202 with a place
   assert.equal([again.status, again.body.queue.position], [202, 1])
 })
 
-test('given who waits, then each sees where they stand, moderators who waits, and strangers how many', async ({
+test('given people who wait, then each sees their own place, moderators see who waits, and strangers how many', async ({
   http,
 }) => {
   await ask(http, `POST ${ROOM}/join`, 'erin', {})
@@ -63,7 +63,7 @@ test('given who waits, then each sees where they stand, moderators who waits, an
       assert.equal((await ask(http, call, 'erin')).body.code, 'space_not_found', call)
 })
 
-test('given who waits, then a moment has the queue with the events, and why names the order', async ({
+test('given people who wait, then a moment has the queue with the events, and why names the order', async ({
   http,
 }) => {
   await http.settled()
@@ -92,7 +92,7 @@ test('given a replay as a socket, then anything but a socket’s id is refused, 
   assert.is((await ask(http, url, 'alice')).body.code, 'invalid_as')
 })
 
-test('given the panel, then its join is answered 202, its waiting list and queue tell, and it can leave', async ({
+test('given the panel, then its join is answered with 202, its waiting list and queue show the place, and it can leave', async ({
   http,
 }) => {
   const asked = { space_type: 'post', space_id: 'alice/my-post', subspace: 'main' }
@@ -126,7 +126,7 @@ test('given the panel, then its join is answered 202, its waiting list and queue
     assert.is((await call('DELETE', '/api/presence/waitlist/web-1/leave', body)).body.removed_entries, 0)
 })
 
-test('given places, when their owners or the owner of the room end them, then they are gone, and others may not', async ({
+test('given places, then their owners and the owner of the room can end them, and others can’t', async ({
   http,
 }) => {
   assert.is((await ask(http, `DELETE ${ROOM}/queue/dave`, 'erin', {})).body.code, 'forbidden')

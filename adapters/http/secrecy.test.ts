@@ -57,7 +57,7 @@ test.before(async () => {
 })
 
 for (const [name, headers] of Object.entries(callers))
-  test(`given ${name}, then a private space looks like none on all ${ABOUT_A_SPACE.length} calls`, async () => {
+  test(`given ${name}, then a private space looks as if it did not exist, on all ${ABOUT_A_SPACE.length} calls`, async () => {
     for (const [hidden, missing] of [
       ['document/2', 'document/7'],
       ['post/alice/hidden-draft', 'post/alice/hidden-drafx'],

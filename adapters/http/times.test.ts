@@ -75,7 +75,7 @@ const GOOD = [
 ]
 
 for (const url of RANGES) {
-  test(`given ${url}, when a time is none, then it is refused by its name`, async () => {
+  test(`given ${url}, when a time is malformed, then the refusal names it`, async () => {
     for (const wrong of WRONG)
       for (const name of ['from', 'to']) {
         const other = name === 'from' ? 'to=9999-12-31' : 'from=0001-01-01'
@@ -83,7 +83,7 @@ for (const url of RANGES) {
         assert.equal([status, body?.code], [400, `invalid_${name}`], `${name}=${wrong}`)
       }
   })
-  test(`given ${url}, when a time is written without a zone or is far, then it is taken`, async () => {
+  test(`given ${url}, when a time is written without a zone or is far away, then it is accepted`, async () => {
     for (const good of GOOD) {
       assert.is((await get(`${url}?from=${good}&to=9999-12-31T23:59:59.999Z`)).status, 200, good)
       assert.is((await get(`${url}?from=0001-01-01T00:00:00Z&to=${good}`)).status, 200, good)
@@ -101,7 +101,7 @@ for (const url of RANGES) {
   })
 }
 
-test('given a range of one day, then it is all of that day, and nothing of the next', async () => {
+test('given a range of one day, then it contains all of that day, and nothing of the next', async () => {
   const asked = async (from: string, to: string) => {
     const { body } = await get(`/api/audit?action=MessagePosted&from=${from}&to=${to}`)
     return body.entries.length as number
@@ -117,7 +117,7 @@ for (const [url, names] of [
   [`${room}/at`, ['time']],
   [`${room}/replay`, ['from', 'to']],
 ] as const)
-  test(`given ${url}, when a time is none, then it is refused; a range that ends before it begins too`, async () => {
+  test(`given ${url}, when a time is malformed, or a range ends before it begins, then it is refused`, async () => {
     for (const wrong of WRONG.filter((one) => !/^\d+$/.test(one)))
       for (const name of names) {
         const { status, body } = await get(`${url}?${name}=${wrong}`)
@@ -134,7 +134,7 @@ for (const [url, names] of [
     }
   })
 
-test('given an end of a ban or a mute, when it is none or over, then it is refused', async () => {
+test('given the end of a ban or a mute, when it is malformed or past, then it is refused', async () => {
   // What no JSON says at all is refused as that.
   const texts = WRONG.map(decodeURIComponent).filter((one) => !one.includes('\0'))
   for (const kind of ['bans', 'mutes'])

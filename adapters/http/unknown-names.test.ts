@@ -73,25 +73,25 @@ test('given the documentation, then there are calls of both kinds', () => {
 })
 
 for (const { url, names } of filtering)
-  test(`given GET ${url}, when a parameter that it has not is given, then it is refused`, async () => {
+  test(`given GET ${url}, when a parameter is sent that it does not have, then it is refused`, async () => {
     for (const name of misspelt(names))
       assert.equal(await codeOf('GET', `${url}?${name}=1`), [400, 'invalid_query'], name)
   })
 
 for (const { url, names } of proving)
-  test(`given POST ${url}, when a field that it has not stands beside a proof, then it is refused`, async () => {
+  test(`given POST ${url}, when a field that it does not have is sent beside a proof, then it is refused`, async () => {
     const proof = { challenge: 'dlux_vr_1_a', signature: '0'.repeat(130) }
     const beside = Object.fromEntries(Object.entries(proof).filter(([name]) => names.includes(name)))
     for (const name of ['signatur', 'sig', 'key', 'challenges', 'accountName'])
       assert.equal(await codeOf('POST', url, { ...beside, [name]: 'alice' }), [400, 'invalid_body'], name)
   })
 
-test('given a call that only proves, when the proof stands in its address, then it is refused', async () => {
+test('given a call that only proves who asks, when the proof is in its address, then it is refused', async () => {
   for (const url of ['/api/auth/session?account=alice&signature=00', '/api/auth/challenge?purpose=login'])
     assert.equal(await codeOf('POST', url, {}), [400, 'invalid_query'])
 })
 
-test('given DLUX’s wallet, which names its account beside the challenge, then it is heard as before', async () => {
+test('given DLUX’s wallet, which names its account beside the challenge, then it is accepted as before', async () => {
   const join = '/api/spaces/global/lobby/join'
   for (const payload of [
     { subspace: 'main', user_account: 'alice', challenge: null },

@@ -43,7 +43,7 @@ const pin: SpaceCommand = {
 
 test.after(() => http.close())
 
-test('given an entity that is pinned, changed and unpinned, then each is explained by who might, and decided the same again', async () => {
+test('given an entity that is pinned, changed and unpinned, then each act is explained by who had the right, and deciding again gives the same result', async () => {
   const positions = [
     await done(as('alice'), pin),
     await done(as('bobby'), { type: 'ChangeEntity', ...box, components: { a: 2 } }),
@@ -64,7 +64,7 @@ test('given an entity that is pinned, changed and unpinned, then each is explain
     assert.ok(JSON.stringify(rules).includes('scene_pin'), JSON.stringify(rules))
 })
 
-test('given one who may not pin, then the refusal is explained, and so is whether they could have', async () => {
+test('given somebody who may not pin, then the refusal is explained, and so is whether they could have', async () => {
   const refused = await send(as('mallory'), pin)
   assert.ok(E.isLeft(refused))
   await http.settled()

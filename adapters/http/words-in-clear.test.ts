@@ -71,7 +71,7 @@ const sendAll = async (space: string, who: object): Promise<number> => {
   return done
 }
 
-test('given everybody who may not, when they put words into every place, then of what is refused nothing of them is on the log', async () => {
+test('given callers without rights, when they put words into every field, then nothing of them is on the log from what was refused', async () => {
   await http.app.inject({
     method: 'PUT',
     url: '/api/spaces/document/1/bans/mallory',
@@ -98,7 +98,7 @@ test('given everybody who may not, when they put words into every place, then of
   })
 })
 
-test('given the owner of a room, when they do, then words stand in the clear only where the moderators’ words about somebody do, and what has a grammar of its own', async () => {
+test('given the owner of a room, when they do so, then words are on the log in plain text only in the moderators’ words about somebody, and in what has a grammar of its own', async () => {
   const from = http.log.all().length
   for (const url of ['/api/spaces/document/1/join'])
     await http.app.inject({ method: 'POST', url, payload: {}, headers: { ...http.bearer('frank') } })
@@ -126,7 +126,7 @@ test('given the owner of a room, when they do, then words stand in the clear onl
   )
 })
 
-test('given an API key and a subscription, then their name and address stand as they are, and nothing else', async () => {
+test('given an API key and a subscription, then only their name and address are on the log in plain text', async () => {
   const from = http.log.all().length
   const send = (url: string, payload: object) =>
     http.app.inject({

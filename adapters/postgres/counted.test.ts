@@ -20,7 +20,7 @@ const given = () => {
   return { clock, asked, count }
 }
 
-test('given a count under way, when others ask the same, then they share it, and another question is counted apart', async () => {
+test('given a count under way, when others ask the same, then they share it, and another question is counted separately', async () => {
   const { asked, count } = given()
   const all = [count('posts'), count('posts'), count('documents')]
   assert.is(asked.length, 2)
@@ -29,7 +29,7 @@ test('given a count under way, when others ask the same, then they share it, and
   assert.equal(await Promise.all(all), [7, 7, 3])
 })
 
-test('given a count that took 20 ms, when it is asked for again, then it holds for 200 ms and no longer', async () => {
+test('given a count that took 20 ms, when it is asked for again, then it is used for 200 ms and no longer', async () => {
   const { clock, asked, count } = given()
   const first = count('posts')
   clock.ms = 20
@@ -44,7 +44,7 @@ test('given a count that took 20 ms, when it is asked for again, then it holds f
   assert.is(await second, 8)
 })
 
-test('given a count that took 9 ms, or failed, when it is asked for again, then it is made anew', async () => {
+test('given a count that took 9 ms, or failed, when it is asked for again, then it is made again', async () => {
   const { clock, asked, count } = given()
   const first = count('posts')
   clock.ms = 9

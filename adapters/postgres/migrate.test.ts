@@ -67,7 +67,7 @@ const emptyDatabase = async () => {
 
 const test = suite('migrations by former names')
 
-test('given a database migrated under the former names, when it is migrated today, then nothing runs and it is as a fresh one', async () => {
+test('given a database migrated under the former names, when it is migrated today, then nothing runs and it is the same as a fresh one', async () => {
   const today = await readMigrations()
   const [older, fresh] = await Promise.all([emptyDatabase(), testDatabase()])
   try {
@@ -117,7 +117,7 @@ test('given a former migration whose text differs from its files today, then it 
   await database.drop()
 })
 
-test('given every former name, then it was released, its files are there, and it is none of today’s', async () => {
+test('given every former name, then it was released, its files exist, and no file has that name today', async () => {
   const names = (await readMigrations()).map(({ name }) => name)
   assert.equal(Object.keys(FORMER_NAMES).sort(), Object.keys(RELEASED).sort())
   for (const [former, files] of Object.entries(FORMER_NAMES)) {

@@ -60,7 +60,7 @@ test('given Postgres itself, or a pooler in session mode, then each connection h
   }
 })
 
-test('given a pooler in transaction mode, idle or busy, then nobody has a session there', async () => {
+test('given a pooler in transaction mode, idle or busy, then no connection has a session of its own', async () => {
   await refuses(() => connectSession(pooled.url, 'test', { isOwn: true }))
   const busy = new pg.Pool({ connectionString: pooled.url, max: 3 })
   busy.on('error', () => {})

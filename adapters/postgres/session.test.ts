@@ -60,7 +60,7 @@ test('given a row that Postgres refuses, in a transaction, then nothing of it is
   assert.is(await count(), 20_100)
 })
 
-test('given several copies at once, then all of them are there, or none where Postgres refuses one', async () => {
+test('given several copies at once, then all of them are there, or none if Postgres refuses one', async () => {
   const before = await count()
   const rows = (from: number, to: number) => ({ statement: 'COPY copied FROM STDIN', data: lines(from, to) })
   await session.copy(rows(30_000, 30_100), { ...rows(0, 0), data: '' }, rows(30_100, 50_000))

@@ -37,7 +37,7 @@ const behindProxy = async () => {
   }
 }
 
-test('given a Postgres that is frozen, when anything is asked, then it is unavailable within two seconds; and is answered once it is back', async () => {
+test('given a frozen Postgres, when anything is asked, then it is unavailable within two seconds, and answered once Postgres is back', async () => {
   const { proxy, models, close } = await behindProxy()
   assert.ok(E.isRight(await models.checkpoint()()))
   proxy.halfOpen()

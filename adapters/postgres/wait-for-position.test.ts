@@ -7,7 +7,7 @@ import { advanced } from './wait-for-position.ts'
 
 const test = suite('waiting for a position')
 
-test('given two hundred reads that wait in vain, then Postgres is asked for all of them together, and each is told so', async () => {
+test('given two hundred reads that wait in vain, then Postgres is asked for all of them together, and each gets false', async () => {
   const database = await testDatabase()
   const pool = await createPostgresPool(database.url, { maxConnections: 2 })
   let asked = 0

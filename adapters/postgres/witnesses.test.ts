@@ -127,7 +127,7 @@ test('given two servers, when there is a checkpoint, then each witness is asked 
   }
 })
 
-test('given a witness that takes long, then what is shown meanwhile is the checkpoint before, with every signature', async () => {
+test('given a witness that takes long, then meanwhile the checkpoint before is shown, with every signature', async () => {
   const [quick, slow] = [await startWitness('slow.test/w1'), await startWitness('slow.test/w2')]
   const server = asServer(placesOf([quick, slow]))
   const before = checkpointIn(await grow(1))!

@@ -49,7 +49,7 @@ test('given a known key, then nobody waits; keys that are needed together are re
   assert.equal(await later, { _tag: 'Left', left: { _tag: 'ContentUnavailable', cause: 'gone' } })
 })
 
-test('given a silent vault, then each caller waits only so long, and gets the key once the vault answers', async () => {
+test('given a silent vault, then each caller waits only for a limited time, and gets the key once the vault answers', async () => {
   const vault = slowVault()
   const ahead = keysAhead(vault, 30)
   assert.is((await ahead.ask('bob'))._tag, 'Left')

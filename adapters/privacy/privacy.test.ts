@@ -60,7 +60,7 @@ test('any text comes back as it was, but not under another key, for another even
   assert.is(openText(sealText(long, key.key, 'x'), 0, key.key, 'x'), long)
 })
 
-test('given each kind of event, then nothing personal stands on the log, and it reads as it was written', async () => {
+test('given each kind of event, then nothing personal is on the log in plain text, and it is read as it was written', async () => {
   for (const made of [
     recorded(space, posted('m1', 'secret words', 1)),
     recorded(space, {
@@ -218,7 +218,7 @@ test('given events with the older, longer seals, then they open', async () => {
   )
 })
 
-test('given any client, or none, then it reads as it was written', async () => {
+test('given any client, or none, then it is read as it was written', async () => {
   for (const client of [
     undefined,
     {},

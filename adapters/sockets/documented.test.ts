@@ -133,7 +133,7 @@ const moderate = async ({ alice, bobby }: People): Promise<void> => {
   await bobby.client.disconnected
 }
 
-test('given a room in which everything happens, then each documented event is heard, and has the fields that are documented and no others', async ({
+test('given a room in which everything happens, then each documented event is received, and has the documented fields and no others', async ({
   node,
 }) => {
   const all = await people(node)

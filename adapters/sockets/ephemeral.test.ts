@@ -194,7 +194,7 @@ test('given texts of every length class, then a frame states its length as RFC 6
   }
 })
 
-test('given a pace, then a burst goes out at once and the rest at its rate', () => {
+test('given a rate limit, then a burst is sent at once and the rest at its rate', () => {
   const pace = { perSecond: 10, burst: 3 }
   const bucket = fullBucket(pace, 0)
   assert.equal(
@@ -247,7 +247,7 @@ test('given a client that does not read its signals, then they are dropped, and 
   assert.ok(alice.of('webrtc-offer').length < 40, `${alice.of('webrtc-offer').length} came`)
 })
 
-test('given a room’s budget, when more moves in it, then the newest of each sender goes out when it can, small updates first', () => {
+test('given a room’s budget, when more moves than it allows, then each sender’s newest update is sent when possible, small updates first', () => {
   const budget = createBudget({ perSecond: 1_000, burst: 1_000 }, { perSecond: 1e9, burst: 1e9 })
   const waiting = new Map([
     ['large', { bytes: 400 }],
@@ -315,7 +315,7 @@ test('given an update that comes late from another process, when its sender has 
   }
 })
 
-test('given an update that waits for one who is busy, when its sender leaves meanwhile, then it is not sent any more', async ({
+test('given an update that waits for a busy socket, when its sender leaves meanwhile, then it is not sent any more', async ({
   node,
 }) => {
   const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]

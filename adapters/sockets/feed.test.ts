@@ -114,7 +114,7 @@ const live = async ({ feed }: Rig) => {
   return hold.right
 }
 
-test('given events from before the space was loaded, when the subscription brings them late, then they are not told', async () => {
+test('given events from before the space was loaded, when the subscription brings them late, then they are not sent', async () => {
   const it = await rig()
   for (const n of [1, 2, 3]) await it.say(n)
   const hold = await live(it)
@@ -128,7 +128,7 @@ test('given events from before the space was loaded, when the subscription bring
   await it.feed.close()
 })
 
-test('given a subscription that skips some events, then these are read from the stream, and told in order', async () => {
+test('given a subscription that skips some events, then these are read from the stream, and sent in order', async () => {
   const it = await rig()
   await live(it)
   for (const n of [1, 2, 3, 4, 5]) await it.say(n)
@@ -164,7 +164,7 @@ test('given an event that can’t be read, then there is an alarm, the room is t
   await it.feed.close()
 })
 
-test('given that the last holder of a space lets go, then nothing of it is kept, and it can be loaded again', async () => {
+test('given that the last holder of a space releases it, then nothing of it is kept, and it can be loaded again', async () => {
   const it = await rig()
   const [one, two] = [await live(it), await it.feed.hold(ROOM)]
   assert.is(it.feed.spaces(), 1)
@@ -189,7 +189,7 @@ test('given a log that is away, when a space is loaded, then that fails and is n
 })
 
 /** Fast path and subscription race each other, with repeats, reorderings and losses; the log decides. */
-test('given any race between fast path and subscription, then each revision is told once and in order', async () => {
+test('given any race between fast path and subscription, then each revision is sent once and in order', async () => {
   for (let round = 0; round < 12; round += 1) {
     const it = await rig()
     await live(it)

@@ -25,7 +25,7 @@ const enter = async (node: TestNode, who: string): Promise<Client> => {
 }
 const hears = (client: Client, name: string) => client.until(name, ({ event }) => event === name)
 
-test('given a held message, when a moderator lets it through, then until then its writer alone hears of it, on either node', async ({
+test('given a held message, then only its writer gets news of it, on either node, until a moderator lets it through', async ({
   one,
   two,
   log,
@@ -67,7 +67,7 @@ test('given a held message, when a moderator lets it through, then until then it
   assert.equal(actors, ['alice', 'dave', 'dave'])
 })
 
-test('given a held message, when it is dropped, then its writer hears why, and nobody else anything', async ({
+test('given a held message, when it is dropped, then its writer is told why, and nobody else gets any news', async ({
   one,
   two,
 }) => {

@@ -77,7 +77,7 @@ test('given a client that asks for the same room again and again, then it is tol
   assert.is((await alice.ask('chat-message', { content: 'still in' })).ok, true)
 })
 
-test('given a silent log, when one socket asks without end, then only so much waits', async () => {
+test('given a silent log, when one socket sends requests without end, then only a limited number waits', async () => {
   const log = memoryLog()
   const node = await testNode(log, { limits: { packets: { perSecond: 1e9, burst: 1e9 } } })
   try {
@@ -100,7 +100,7 @@ test('given a silent log, when one socket asks without end, then only so much wa
   }
 })
 
-test('given a message id in upper case, then its answer, its news and its repeat know it by one name', async ({
+test('given a message id in upper case, then its answer, its news and its repeat all use the same form', async ({
   node,
 }) => {
   const alice = await node.connect('account:alice')
@@ -144,7 +144,7 @@ test('given since from another log, the future or long ago, then the client gets
   )
 })
 
-test('given a client that is still reading what it missed, when it is kicked, then it is told so and is nowhere, and nothing comes afterwards', async ({
+test('given a client that is still reading what it missed, when it is kicked, then it is told so and is in no room, and nothing comes afterwards', async ({
   node,
   log,
 }) => {

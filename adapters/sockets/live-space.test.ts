@@ -55,13 +55,13 @@ const room = (hearers: number) => {
   return { live, outlet, tellings, happen }
 }
 
-test('given a small room, when somebody joins, then it is told at once', () => {
+test('given a small room, when somebody joins, then that is sent at once', () => {
   const { live, happen } = room(99)
   happen('space', joined('a'))
   assert.is(waitLeft(live), 0)
 })
 
-test('given a crowd, when many join, then they are announced together, the first waiting no longer than the rest', () => {
+test('given a crowd, when many join, then they are announced together, and the first waits no longer than the limit', () => {
   const { live, outlet, tellings, happen } = room(1_000)
   happen('space', joined('a'))
   const wait = waitLeft(live)
@@ -79,7 +79,7 @@ test('given a crowd of any size, then nobody waits longer than 100 ms', () => {
   assert.ok(waitLeft(live) <= 100)
 })
 
-test('given a crowd, when something is said after a join, then both are told at once and in order', () => {
+test('given a crowd, when a message follows a join, then both are sent at once and in order', () => {
   const { live, outlet, tellings, happen } = room(1_000)
   happen('space', joined('a'))
   assert.ok(waitLeft(live) > 0)
@@ -89,7 +89,7 @@ test('given a crowd, when something is said after a join, then both are told at 
   assert.equal(tellings, [['user-joined', 'chat-message']])
 })
 
-test('given several who wait to enter a crowd, then they enter with one snapshot that has them all, after the crowd was told', () => {
+test('given several people who wait to enter a crowd, then they enter with one snapshot that has them all, after the crowd got the news', () => {
   const { live, outlet, tellings, happen } = room(1_000)
   const entered: Array<{ snapshot: EntrySnapshot; told: number }> = []
   for (const sessionId of ['a', 'b']) {

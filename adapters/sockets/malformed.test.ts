@@ -158,7 +158,7 @@ test.after.each(async ({ node, rejections }) => {
 const CODES =
   /^(invalid_[a-z_]+|session_not_found|space_not_found|message_not_found|forbidden|conflict|slow_down|too_large)$/
 
-test('given every event with every malformed value whole and in every field, then each is answered and nothing breaks', async ({
+test('given every event with every malformed value as its payload and in every field, then each is answered and nothing breaks', async ({
   node,
   log,
 }) => {

@@ -83,7 +83,7 @@ const kinds = {
   'a copy, its events elsewhere': async (log: MemoryLog) => moved(log),
 }
 for (const [what, make] of Object.entries(kinds))
-  test(`given ${what}, then those who are here are sent to come back, rooms are as it has them, and hear what others write to it`, async () => {
+  test(`given ${what}, then everybody here has to connect again, rooms are as on the new log, and get what others write to it`, async () => {
     const { state, feed, live, commands, swap } = await world()
     const next = await make(state.log)
     swap(next)
@@ -100,7 +100,7 @@ for (const [what, make] of Object.entries(kinds))
     await feed.close()
   })
 
-test('given a new connection to the same log, then nobody notices', async () => {
+test('given a new connection to the same log, then no client notices', async () => {
   const { state, feed, live, commands, swap } = await world()
   const { reads } = state.log.counts
   swap(state.log)

@@ -50,7 +50,7 @@ const PASSING: ReadonlyArray<AuthError | Error> = [
   { _tag: 'TooManyProofs', retryAfterSeconds: 5 },
   new Error('a defect'),
 ]
-test('given temporary trouble of each kind, when six clients connect, then each stays active, and once it is over is in, with what it asked meanwhile', () =>
+test('given temporary trouble of each kind, when six clients connect, then each stays active and gets in once it is over, with what it requested meanwhile', () =>
   Promise.all(
     PASSING.map((trouble) =>
       during(trouble, async (context) => {
@@ -74,7 +74,7 @@ for (const [what, trouble, code] of [
   ['a wrong proof', invalidProof('wrong'), 'invalid_proof'],
   ['a token that ended', { _tag: 'TokenExpired' }, 'token_expired'],
 ] as const)
-  test(`given ${what}, when a client connects, then it is refused with the code and does not come again`, () =>
+  test(`given ${what}, when a client connects, then it is refused with the code and does not connect again`, () =>
     during(trouble, async (context) => {
       const [socket] = asItComes(context, 1)
       const error = await new Promise<{ data?: { code?: string } }>((resolve) =>
@@ -84,7 +84,7 @@ for (const [what, trouble, code] of [
       assert.is(socket?.active, false)
     }))
 
-test('given a client that connects during temporary trouble, then its close frame says which', () =>
+test('given a client that connects during temporary trouble, then its close frame says what the trouble is', () =>
   during({ _tag: 'AuthStoreUnavailable', cause: 'no connection' }, async ({ node }) => {
     const cut = await node.connect().then(
       () => null,

@@ -34,7 +34,7 @@ const placed = (client: Client, position: number) =>
   )
 const turn = (client: Client) => client.until('the turn', ({ event }) => event === 'queue-turn')
 
-test('given a full room with a queue, when people come on two nodes, then each hears its place, the turn, and is in', async (context) => {
+test('given a full room with a queue, when people come on two nodes, then each is sent its place and its turn, and gets in', async (context) => {
   const alice = await busy(context, 'a')
   const [dave, erin] = [await context.one.connect('account:dave'), await context.two.connect('account:erin')]
   const first = await dave.ask('join-space', room('a'))
@@ -72,7 +72,7 @@ test('given a turn that nobody takes, when its minute is over, then it passes on
   await turn(erin)
 })
 
-test('given one who waits, when their line is cut and they come again on another node, then their place is the same', async (context) => {
+test('given somebody who waits, when their connection is cut and they come again on another node, then their place is the same', async (context) => {
   await busy(context, 'c')
   const dave = await context.one.connect('account:dave')
   await dave.ask('join-space', room('c'))
@@ -88,7 +88,7 @@ test('given one who waits, when their line is cut and they come again on another
   assert.is(taken.length, 2)
 })
 
-test('given one who waits, when they give up, or the owner removes or bans them, then they are told, and gone', async (context) => {
+test('given somebody who waits, when they give up, or the owner removes or bans them, then they are told, and their place is gone', async (context) => {
   const alice = await busy(context, 'd')
   const [dave, erin, frank] = await Promise.all(
     ['dave', 'erin', 'frank'].map((name) => context.one.connect(`account:${name}`)),

@@ -8,7 +8,7 @@ const test = suite('requests of a socket')
 const NEW = '00000000-0000-4000-8000-000000000001'
 const CHOSEN = '00000000-0000-4000-8000-000000000002'
 
-test('given a message without an id, then it gets one from the server and no other is looked for', async () => {
+test('given a message without an id, then it gets one from the server, and no existing message is looked up', async () => {
   const sent: Array<ChatCommand> = []
   const deps = {
     commands: {

@@ -26,7 +26,7 @@ const lastOf = (client: Client) => {
   return last
 }
 
-test('given a client that was away, when it joins with since, then it hears exactly what a client that stayed heard, except words that were withdrawn', async ({
+test('given a client that was away, when it joins with since, then it gets exactly what a client that stayed got, except words that were withdrawn', async ({
   node,
 }) => {
   const [alice, bobby, carol] = [
@@ -165,7 +165,7 @@ test('given a read of the log that fails, then the client gets a fresh state, an
   assert.is(bobby.of('chat-message').length, 1)
 })
 
-test('given a node that has not heard yet what a client heard elsewhere, when it resumes there, then it hears nothing twice, nor does anybody', async ({
+test('given a node that does not have yet what a client got elsewhere, when it resumes there, then neither it nor anybody gets anything twice', async ({
   node,
   log,
 }) => {
@@ -204,7 +204,7 @@ test('given a node that has not heard yet what a client heard elsewhere, when it
   assert.equal(late.errors, [])
 })
 
-test('given talk that never stops, when clients come, go and resume at random, then none ever misses or hears twice', async ({
+test('given talk that never stops, when clients come, go and resume at random, then none ever misses anything or gets it twice', async ({
   node,
 }) => {
   const alice = await node.connect('account:alice')
@@ -270,7 +270,7 @@ test('given words that were changed, and changed again, then since brings only t
   )
 })
 
-test('given more missed events than are sent, then a fresh state; given many, then all of them, page by page', async ({
+test('given more missed events than are sent, then the client gets a fresh state; given many, then all of them, page by page', async ({
   node,
 }) => {
   const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]

@@ -50,7 +50,7 @@ test('given an empty space, when an account joins, then it is told who it is, wh
   })
 })
 
-test('given one in a room, when a guest with a claimed name joins and leaves, then the room hears both, and no proved name', async ({
+test('given somebody in a room, when a guest with a claimed name joins and leaves, then the room is sent both, without a proved name', async ({
   node,
 }) => {
   const alice = await node.connect('account:alice')
@@ -444,7 +444,7 @@ test('given a space that nobody may know of, when it is joined, then it is refus
   assert.match(chat.error, 'in no room')
 })
 
-test('given somebody who may no longer know of the space, when the content says so, then they hear nothing more and their session is over', async ({
+test('given somebody inside, when the content says that they may no longer know of the space, then they get nothing more and their session is over', async ({
   log,
 }) => {
   let allowed = true
@@ -499,7 +499,7 @@ test('given a malformed space or room, or none at all, then invalid_space', asyn
     assert.is((await alice.ask('join-space', asked)).code, 'invalid_space', JSON.stringify(asked))
 })
 
-test('given a log whose subscription brings nothing, when something is written past the sockets, as a REST call does, then the room hears it at once', async () => {
+test('given a log whose subscription brings nothing, when something is written without a socket, as by a REST call, then the room gets it at once', async () => {
   const log = memoryLog()
   const silent = testNode({ ...log, subscribe: (options) => log.subscribe({ ...options, prefixes: [] }) })
   const node = await silent

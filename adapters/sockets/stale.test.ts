@@ -42,7 +42,7 @@ for (const [who, token, options] of [
   ['a guest', SEVEN, {}],
   ['one on polling', 'account:bobby', { transports: ['polling'] }],
 ] as const)
-  test(`given ${who} whose connection went silent, when it joins with since, then it takes its own place, in order`, async ({
+  test(`given ${who} whose connection went silent, when it joins with since, then the new session replaces the old one, in order`, async ({
     node,
   }) => {
     const alice = await node.connect('account:alice')
@@ -96,7 +96,7 @@ test('given somebody else’s session, when a client names it as its own earlier
   assert.ok((await alice.ask('chat-message', { content: 'still here' })).ok)
 })
 
-test('given a session on a node that died, when its client joins another with since, then it takes its place', async ({
+test('given a session on a node that died, when its client joins another with since, then the new session replaces it', async ({
   node,
   log,
 }) => {

@@ -25,7 +25,7 @@ test('given a client that sends endlessly and one that sends little, then the fi
   assert.equal(little.done, [])
 })
 
-test('given a socket on polling, then there is nothing to pause', () => {
+test('given a socket that polls, then there is nothing to pause', () => {
   const turns = createTurns()
   const turn = newTurn()
   for (let i = 0; i < 100; i += 1) turns.took(turn, { transport: {} } as unknown as SocketConnection)

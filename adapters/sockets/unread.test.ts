@@ -34,7 +34,7 @@ const deaf = async (url: string, name: string) => {
   return { send, close: () => line.destroy() }
 }
 
-test('given ten clients that never read and ask three times for everything that was said, then they cost a page each', async ({
+test('given ten clients that never read and ask three times for everything that was said, then each costs only a page', async ({
   node,
 }) => {
   const alice = await node.connect('account:alice')

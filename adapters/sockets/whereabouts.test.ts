@@ -21,7 +21,7 @@ const joined = async (client: Client) => {
 const positionOf = (users: ReadonlyArray<Record<string, unknown>>, id: string) =>
   users.find(({ socketId }) => socketId === id)?.position
 
-test('given somebody who moved, in any protocol, then a newcomer is told where they stand, and nothing is on the log', async () => {
+test('given somebody who moved, in any protocol, then a newcomer gets their position, and nothing is on the log', async () => {
   const log = memoryLog()
   const node = await testNode(log)
   try {
@@ -86,7 +86,7 @@ test('given somebody who moved, in any protocol, then a newcomer is told where t
   }
 })
 
-test('given somebody who moved on another node while the newcomer’s node has nobody in the room, then the newcomer is told too, within a second', async () => {
+test('given somebody who moved on another node while the newcomer’s node has nobody in the room, then the newcomer gets their position, too, within a second', async () => {
   const redis = await testRedis()
   const log = memoryLog()
   const shared = [createPositions({ url: redis.url }), createPositions({ url: redis.url })] as const

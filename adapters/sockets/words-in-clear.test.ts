@@ -87,7 +87,7 @@ test('given each event that a socket takes, then this test has one of its kind',
   )
 })
 
-test('given one who is nowhere and one who is banned, when they put words into every event, then of what is refused nothing of them is on the log', async ({
+test('given somebody in no room and somebody who is banned, when they put words into every event, then nothing of them is on the log from what was refused', async ({
   node,
   log,
 }) => {
@@ -125,7 +125,7 @@ test('given one who is nowhere and one who is banned, when they put words into e
   ])
 })
 
-test('given a guest in the room and its owner, when they do, then words stand in the clear only where the moderators’ words about somebody do, and what has a grammar of its own', async ({
+test('given a guest in the room and its owner, when they do so, then words are on the log in plain text only in the moderators’ words about somebody, and in what has a grammar of its own', async ({
   node,
   log,
 }) => {

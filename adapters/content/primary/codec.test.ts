@@ -13,7 +13,7 @@ const of = <A>(row: E.Either<string, A>): A => {
   return row.right
 }
 
-test('given NULL in every column but the key, then the row has the empty values', () => {
+test('given NULL in every column except the key, then the row has the empty values', () => {
   const names = [
     'type',
     'title',
@@ -85,7 +85,7 @@ test('given a key that no room can have, then the row is skipped, and a sentence
   assert.match(E.isLeft(wrong) ? wrong.left : '', /user_account “NULL”/)
 })
 
-test('given replication messages, then rows tell apart what was sent, what was not, and what was NULL', () => {
+test('given replication messages, then rows distinguish what was sent, what was not, and what was NULL', () => {
   const word = (text: string) => Buffer.from(`${text}\0`)
   const int16 = (n: number) => Buffer.from([n >> 8, n & 255])
   const int32 = (n: number) => Buffer.from([n >> 24, (n >> 16) & 255, (n >> 8) & 255, n & 255])

@@ -50,7 +50,7 @@ const looked = (revision: bigint | null, start: number, end: number): EndRecord 
 })
 const log = [event('a', 's', 0n, 10n), event('b', 's', 1n, 20n)]
 
-history('given a history that agrees, then nothing is wrong', () => {
+history('given a history that agrees with the log, then the judge finds nothing wrong', () => {
   assert.equal(
     judge(log, [
       appended('a', [0n, 10n], [0, 5]),

@@ -42,11 +42,11 @@ const linesOf = async (reader: MotionReader): Promise<ReadonlyArray<unknown>> =>
   return lines.map(({ line }) => line.why)
 }
 
-test('given a socket that was not shown a block, when the next one comes, then nothing is said to be lost between them', async () => {
+test('given a socket that was sent nothing of a block, when the next block comes, then nothing is reported as lost between them', async () => {
   assert.equal(await linesOf(readerOf([0, 1, 2], [0, 2])), ['It is cut.', 'It is cut.'])
 })
 
-test('given a block that is missing, then it is said to be lost', async () => {
+test('given a missing block, then it is reported as lost', async () => {
   assert.equal(await linesOf(readerOf([0, 2], [0, 2])), ['It is cut.', 'it could not be kept', 'It is cut.'])
 })
 

@@ -187,7 +187,7 @@ test('given a process that delivers, when it stops and another begins, then the 
   await done(`DELETE /api/subscriptions/${subscription.id}`, as('bob'), {})
 })
 
-test('given a log that went back before the place that an address was told, when it is delivered to, then it is parked and says so, and goes on from a place that there is', async () => {
+test('given a log that went back before a subscription’s position, when it is delivered to, then it is parked and says so, and continues from a place that exists', async () => {
   const one = receiver()
   const { subscription } = await subscribe(one.url)
   const at = `POST /api/subscriptions/${subscription.id}/replay`
@@ -263,7 +263,7 @@ test('given a moderator’s subscription, when the role is revoked, then it ends
   assert.equal(words(one.got), ['while she may'])
 })
 
-test('given an auditor, when all spaces are subscribed to, then events of both spaces come, each in its order', async () => {
+test('given an auditor, when they subscribe to all spaces, then events of both spaces come, each in its order', async () => {
   const one = receiver()
   const { subscription } = await done('POST /api/subscriptions', as('auditor'), {
     url: one.url,
@@ -327,7 +327,7 @@ test('given ten subscriptions of a space, when another is requested, then there 
   assert.is(answer.body.code, 'too_many')
 })
 
-test('given a log whose beginning is archived, when deliveries are asked for from before the cut, then 410 with where all is there; one that stood there is parked and says so, and goes on from after it', async () => {
+test('given a log whose beginning is archived, when deliveries are requested from before the cut, then 410 with the position from which on everything is there; a subscription that was at such a place is parked and says so, and continues from after it', async () => {
   const one = receiver()
   const { subscription } = await subscribe(one.url)
   const first = await say('taken')
@@ -366,7 +366,7 @@ test('given a log whose beginning is archived, when deliveries are asked for fro
   await done(`DELETE /api/subscriptions/${subscription.id}`, as('bob'), {})
 })
 
-test('given an archive whose end is after what was last delivered, when nothing of it was for this address, then deliveries go on as ever', async () => {
+test('given an archive that ends after what was last delivered, when nothing in it was for this address, then deliveries continue', async () => {
   const one = receiver()
   const { subscription } = await subscribe(one.url, { types: ['MessagePosted'] })
   await say('taken')

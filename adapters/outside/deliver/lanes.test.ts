@@ -42,7 +42,7 @@ test('given events of many rooms, when each delivery takes its time, then each r
   )
 })
 
-test('given a room whose event is refused, when others go on, then they are held up only once too much waits', async () => {
+test('given a room whose event is refused, when others go on, then they are delayed only once too much waits', async () => {
   const delivered: string[] = []
   let isStuck = true
   let free = () => {}
@@ -75,7 +75,7 @@ test('given a room whose event is refused, when others go on, then they are held
   assert.is(delivered.length, 100)
 })
 
-test('given a delivery that ends everything, then whoever adds more or waits is told', async () => {
+test('given a delivery that ends everything, then adding more and waiting both reject', async () => {
   const lanes = createLanes<Item>(
     async () => {
       throw new Error('over')

@@ -55,7 +55,7 @@ for (const address of [
     assert.ok(E.isLeft(await asked('https://hooks.example/', leadsTo('93.184.216.34', address))))
   })
 
-test('given a name that leads to a public address, then the connection goes to that very address', async () => {
+test('given a name that leads to a public address, then the connection goes to exactly that address', async () => {
   const target = await asked('https://hooks.example:8443/a?b', leadsTo('93.184.216.34', '2606:2800:220:1::1'))
   assert.ok(E.isRight(target))
   assert.equal(

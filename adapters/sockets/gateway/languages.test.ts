@@ -101,7 +101,7 @@ test('given the webrtc adapter’s signalling, then it reaches its target, with 
   assert.equal(data, { ...offer, from: bob.socket.id })
 })
 
-test('given a full room, when somebody comes by joinRoom, then space_full and they are disconnected', async (context) => {
+test('given a full room, when somebody sends joinRoom, then they get space_full and are disconnected', async (context) => {
   const alice = await context.node.connect('account:alice')
   await alice.ask('join-space', ALICES_POST)
   assert.ok((await alice.ask('settings-change', { max_users: 1 })).ok)

@@ -41,7 +41,7 @@ const untilLogged = async (context: Context, wanted: string): Promise<void> => {
   })
 }
 
-test('given an entity that is pinned, when everybody is gone and the server too, then whoever comes finds it as it was at rest', async (context) => {
+test('given a pinned entity, when everybody and the server are gone, then whoever comes finds it as it was at rest', async (context) => {
   const one = await nodeOf(context)
   const alice = await enter(one, 'alice')
   const bobby = await enter(one, 'bobby')
@@ -80,7 +80,7 @@ test('given an entity that is pinned, when everybody is gone and the server too,
   assert.equal(heardBy(await enter(two, 'daisy', { subspace: 'main-other' })), {})
 })
 
-test('given a pinned entity, when its owner leaves, then it is nobody’s; when it is unpinned or removed, then it no longer lasts', async (context) => {
+test('given a pinned entity, when its owner leaves, then it has no owner; when it is unpinned or removed, then it is no longer pinned', async (context) => {
   const node = await nodeOf(context)
   const [alice, bobby] = [await enter(node, 'alice'), await enter(node, 'bobby')]
   await alice.ask('settings-change', { scene_pin: 'everyone' })

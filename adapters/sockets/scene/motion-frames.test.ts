@@ -72,7 +72,7 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ what: 'cut' as const }) },
 )
 
-test('given whatever moves, comes, goes, is slow and is moved by others, when it is replayed, then each was sent that to the byte', () => {
+test('given things that move, come, go, are slow and are moved by others, when they are replayed, then the frames are to the byte what each client was sent', () => {
   fc.assert(
     fc.property(fc.array(anyStep, { maxLength: 90 }), fc.nat(20), (steps, begins) => {
       const room = new PackedRoom({ most: 4, metres: 20, cell: 16, farMs: 900 })
@@ -150,7 +150,7 @@ const recordedRoom = (movers: number, ticks: number, each = (n: number, t: numbe
   return { block: recorder.cut(), sent: one.sent, recorder, room }
 }
 
-test('given a second out of the middle, then it begins with everything, and goes on as it was sent', () => {
+test('given a second from the middle, then it begins with everything, and continues as it was sent', () => {
   const { block, sent } = recordedRoom(20, 60)
   const from = sent[30]!.at
   const [first, ...rest] = [...framesOf(opened(block), { as: 'm0', from, isFresh: true })]
@@ -163,7 +163,7 @@ test('given a second out of the middle, then it begins with everything, and goes
   assert.is(isShown(opened(block), 'm1'), false)
 })
 
-test('given one whose track is gone, then frames are without them, and the others are where they were', () => {
+test('given somebody whose track is gone, then frames are without them, and the others are where they were', () => {
   const { block } = recordedRoom(5, 30)
   const reader = new PackedReader()
   const seen = new Map<string, number>()
@@ -173,7 +173,7 @@ test('given one whose track is gone, then frames are without them, and the other
   assert.equal([...seen.values()], [2.9, 2.9, 2.9, 2.9])
 })
 
-test('given a thing that one moved whose track is gone, and then another, then it is there from then on', () => {
+test('given a thing moved by somebody whose track is gone, and then by another, then it is there from the second move on', () => {
   const room = new PackedRoom()
   const recorder = new MotionRecorder()
   room.attend(recorder, () => '')
@@ -197,7 +197,7 @@ test('given a thing that one moved whose track is gone, and then another, then i
   ])
 })
 
-test('given one who moves without end, then a block has so much of them at the most, and all of the others', () => {
+test('given somebody who moves without end, then a block has only a limited part of their moves, and all of the others’', () => {
   const much = recordedRoom(1, 8_000, (_, t) =>
     placeAt(Math.sin(t) * 5_000, Math.cos(t * 7) * 5_000, t % 900),
   )
@@ -216,7 +216,7 @@ test('given nothing that moves, then the block says so', () => {
   assert.is(recorder.cut().isMoved, true)
 })
 
-test('given 200 who move at 15 Hz, then a mover’s tracks are less than 2 MB an hour, as they are kept', () => {
+test('given 200 people who move at 15 Hz, then one mover’s kept tracks take less than 2 MB an hour', () => {
   const turn = (n: number, t: number) => n + t / 25
   const walk = (n: number, t: number) => ({
     position: {

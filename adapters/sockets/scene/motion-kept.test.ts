@@ -61,7 +61,7 @@ const keptWith = async (answers: ReadonlyArray<CommandError<SpaceRefusal>>, isSt
 
 const lost = { _tag: 'Unavailable', what: 'eventstore', cause: 'its answer was lost' } as const
 
-test('given answers of the log that are lost, then the same block is told again under the same id, and its sections stay', async () => {
+test('given lost answers of the log, then the same block is sent again under the same id, and its sections stay', async () => {
   const { asked, put, removed } = await keptWith([lost, lost, lost, lost, lost, lost])
   assert.is(asked.length, 7)
   assert.is(new Set(asked.map(({ id, block }) => `${id} ${block}`)).size, 1)
@@ -71,7 +71,7 @@ test('given a server that stops while nobody knows whether the log has a block, 
   const { asked, removed } = await keptWith(Array(9).fill(lost), true)
   assert.equal([asked.length, removed], [4, []])
 })
-test('given a log that surely has no such block, then its sections are taken away', async () => {
+test('given a log that certainly has no such block, then its sections are removed', async () => {
   const refused = { _tag: 'Refused', refusal: { _tag: 'SpaceNotFound' } } as const
   const { asked, put, removed } = await keptWith([lost, refused])
   assert.is(asked.length, 2)

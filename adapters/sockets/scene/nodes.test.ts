@@ -55,7 +55,7 @@ test('given entities made on one node, when somebody enters on another that had 
   assert.equal(scene.avatars[alice.id].position, { x: 1, y: 2, z: 3 })
 })
 
-test('given changes on both nodes, then each hears the other’s: spawned, changed, given, removed', async ({
+test('given changes on both nodes, then each gets the other’s: spawned, changed, given away, removed', async ({
   nodes: [one, two],
 }) => {
   const [alice, bobby] = [await enter(one, 'alice'), await enter(two, 'bobby')]
@@ -75,7 +75,7 @@ test('given changes on both nodes, then each hears the other’s: spawned, chang
   await has(alice, 'gone', (scene) => !('box' in scene))
 })
 
-test('given two people who take one entity at the same moment on two nodes, then both nodes agree whose it is', async ({
+test('given two people who take one entity at the same moment on two nodes, then both nodes agree on its owner', async ({
   nodes: [one, two],
 }) => {
   const [alice, bobby, carol] = [
@@ -105,7 +105,7 @@ test('given two people who take one entity at the same moment on two nodes, then
   for (const client of [bobby, carol]) assert.is(ownerOf(client), agreed)
 })
 
-test('given whatever is taken by whomever at one moment on two nodes, then one has it, and whoever was told ok and has not is told so', async ({
+test('given entities taken by anybody at the same moment on two nodes, then one owner has each, and whoever got an ok but does not have it is told so', async ({
   nodes: [one, two],
 }) => {
   const people = await Promise.all(['alice', 'carol', 'erin'].map((name) => enter(one, name)))
@@ -140,7 +140,7 @@ test('given whatever is taken by whomever at one moment on two nodes, then one h
   for (const [n, takers] of rounds!.entries()) await round(takers, n)
 })
 
-test('given lost messages between nodes, then within seconds both have the same again', async ({
+test('given lost messages between nodes, then within seconds both have the same scene again', async ({
   nodes: [one, two],
   relays,
 }) => {

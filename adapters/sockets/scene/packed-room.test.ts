@@ -74,7 +74,7 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   },
 )
 
-test('given anything that moves, comes, goes and is slow, when everything is at rest, then each client has the room as it is, near and far', () => {
+test('given things that move, come, go and are slow, when everything is at rest, then each client has the room as it is, near and far', () => {
   fc.assert(
     fc.property(fc.array(anyStep, { maxLength: 80 }), (steps) => {
       const room = new PackedRoom({ most: 4, metres: 20, cell: 16, farMs: 900 })
@@ -158,7 +158,7 @@ const walk = (spread: number, seconds: number) => {
   return { perMove: bytes! / moves!, perSecond: bytes! / all.length / seconds, longest }
 }
 
-test('given three hundred people who walk, then a move costs at most nine bytes, and everybody hears of everybody at least once a second', () => {
+test('given three hundred people who walk, then a move costs at most nine bytes, and everybody gets everybody’s position at least once a second', () => {
   const near = walk(1, 4)
   assert.ok(near.perMove <= 9, `${near.perMove} bytes a move`)
   assert.ok(near.perSecond < 40_000, `${near.perSecond} bytes a second`)

@@ -31,7 +31,7 @@ test('given a hundred updates that name a hundred entities, then all hundred arr
   assert.equal(heardBy(bobby)['box-42'], { position: { x: 42, y: 0, z: 0 } })
 })
 
-test('given updates of different components of one entity faster than the pace, then none is lost, and null removes', async ({
+test('given updates of different components of one entity faster than the rate limit, then none is lost, and null removes a component', async ({
   node,
 }) => {
   const [alice, bobby] = (await inRoom(node, 'alice', 'bobby')) as [Client, Client]
@@ -46,7 +46,7 @@ test('given updates of different components of one entity faster than the pace, 
   await bobby.until('the place', () => bobby.of('aframe-update').at(-1).entityData.position?.x === 299)
 })
 
-test('given an old payload in each of its forms, then the others hear what they always heard', async ({
+test('given an old payload in each of its forms, then the others get what they always got', async ({
   node,
 }) => {
   const [alice, bobby] = (await inRoom(node, 'alice', 'bobby')) as [Client, Client]
@@ -89,7 +89,7 @@ test('given a latecomer, then space-joined has everything, a thousand entities w
   assert.ok(Math.min(...took) < 100, `${took} ms`)
 })
 
-test('given somebody who leaves, is disconnected or kicked, then what does not stay goes with them, and what stays is nobody’s', async ({
+test('given somebody who leaves, is disconnected or kicked, then their entities go with them, and those that stay have no owner', async ({
   node,
 }) => {
   const [alice, bobby] = (await inRoom(node, 'alice', 'bobby')) as [Client, Client]

@@ -1,7 +1,9 @@
 /** The log's witnesses: each checkpoint is brought to them, by whichever server comes first, and what they say is kept in tables. */
+import { setTimeout as delay } from 'node:timers/promises'
 import type { DatabasePool } from 'slonik'
+import { numberOf } from '../../projections/proof/issued.ts'
 import { consistencyProof } from '../../projections/proof/merkle.ts'
-import type { Verifier } from '../../projections/proof/note.ts'
+import { checkpointIn, type Verifier } from '../../projections/proof/note.ts'
 import {
   type IssuedCheckpoint,
   newestCheckpoint,
@@ -33,11 +35,17 @@ export type WitnessOptions = {
 export type AskedWitnesses = Witnesses & {
   /** Brings the newest checkpoint to those who have not said anything of it, or not for a while. */
   readonly ask: () => Promise<void>
+  /** Has this checkpoint of ours, the newest, cosigned, and gives it with the signatures; waits some seconds for those whom another
+   *  server is asking. */
+  readonly cosign: (note: string) => Promise<string>
 }
 
 /** A cosignature says that the log is still the same, so it is asked for anew while nothing happens; and a server that dies while it asks
  *  holds up no other for long. */
 const PACE: AskingPace = { again: 60, claim: 20 }
+/** So often it is looked whether another server has heard a witness, and after how many milliseconds again. */
+const LOOKS = 14
+const LOOK_MS = 500
 
 export const createWitnesses = ({
   pool,
@@ -91,6 +99,11 @@ export const createWitnesses = ({
     new Map((await rows()).map((row) => [row.witness, row]))
   const rows = () => rowsOf(pool, keptWitnesses(vkey))
 
+  const linesUnder = async (number: number): Promise<string> => {
+    const witnesses = places.map(({ key }) => key.vkey)
+    return (await rowsOf(pool, cosignaturesOf(vkey, number, witnesses))).map(({ line }) => line).join('')
+  }
+
   const cosigned = async (): Promise<string | null> => {
     if (places.length === 0) return null
     const known = await kept()
@@ -99,9 +112,7 @@ export const createWitnesses = ({
     const number = Math.min(...numbers)
     const [of] = numbers.length === 0 ? [] : await rowsOf(pool, numberedCheckpoint(vkey, number))
     if (of === undefined) return (await newest())?.note ?? null
-    const witnesses = places.map(({ key }) => key.vkey)
-    const lines = await rowsOf(pool, cosignaturesOf(vkey, number, witnesses))
-    return of.note + lines.map(({ line }) => line).join('')
+    return of.note + (await linesUnder(number))
   }
 
   const states = async (): Promise<ReadonlyArray<WitnessState>> => {
@@ -121,15 +132,26 @@ export const createWitnesses = ({
     })
   }
 
-  return {
-    cosigned: () => asking(cosigned),
-    states: () => asking(states),
-    ask: async () => {
-      const of = await newest()
-      if (of === undefined) return
-      const all = await Promise.allSettled(places.map((place) => askOne(place, of)))
-      const failed = all.find((one) => one.status === 'rejected')
-      if (failed !== undefined) throw failed.reason
-    },
+  const ask = async (): Promise<void> => {
+    const of = await newest()
+    if (of === undefined) return
+    const all = await Promise.allSettled(places.map((place) => askOne(place, of)))
+    const failed = all.find((one) => one.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
   }
+
+  const cosign = async (note: string): Promise<string> => {
+    const checkpoint = checkpointIn(note)
+    const number = checkpoint === null ? null : numberOf(checkpoint)
+    if (number === null) return note
+    for (let attempt = 0; attempt < LOOKS; attempt += 1) {
+      await ask()
+      const known = await kept()
+      if (places.every(({ key }) => Number(known.get(key.vkey)?.number ?? 0) >= number)) break
+      await delay(LOOK_MS)
+    }
+    return note + (await linesUnder(number))
+  }
+
+  return { cosigned: () => asking(cosigned), states: () => asking(states), ask, cosign }
 }

@@ -1,6 +1,7 @@
 /** The systems that commands connect to: those named in the environment, else those that `npm start` runs on DATA_DIR. */
 import * as E from 'fp-ts/lib/Either.js'
-import { eventStoreUrl, hexKey, postgresUrl } from '../config/codecs.ts'
+import type { WitnessPlace } from '../../projections/proof/witnesses.ts'
+import { eventStoreUrl, hexKey, postgresUrl, witnesses as witnessesCodec } from '../config/codecs.ts'
 import { originOf } from '../config/load.ts'
 import { EMBEDDED_ORIGIN, type Endpoints, readEndpoints } from '../operations/instance/endpoints.ts'
 import { readMasterKey, readSigningKey } from '../operations/instance/secrets.ts'
@@ -14,6 +15,8 @@ export type Connections = {
   readonly masterKey: string | null
   /** What checkpoints are signed with: the seed, 64 hex digits, and the log's name; null if there is no seed. */
   readonly audit: { readonly signingKey: string; readonly origin: string } | null
+  /** Who cosigns the log's checkpoints. */
+  readonly witnesses: ReadonlyArray<WitnessPlace>
   /** Where the server listens; null if the environment names the systems. */
   readonly url: string | null
   /** The endpoints of what `npm start` runs; null if it is not running. */
@@ -42,6 +45,8 @@ export const connections = (env: Environment = process.env): E.Either<string, Co
   const signingKey = env.AUDIT_SIGNING_KEY || readSigningKey(env.DATA_DIR || './data')
   if (signingKey !== null && E.isLeft(hexKey(32).decode(signingKey)))
     return E.left(`AUDIT_SIGNING_KEY must be ${hexKey(32).name}.`)
+  const witnesses = env.WITNESSES ? witnessesCodec.decode(env.WITNESSES) : E.right([])
+  if (E.isLeft(witnesses)) return E.left(`WITNESSES must be ${witnessesCodec.name}.`)
   const url = env.PUBLIC_URL || endpoints?.url || null
   const origin = env.AUDIT_ORIGIN || (endpoints !== null || url === null ? EMBEDDED_ORIGIN : originOf(url))
   return E.right({
@@ -49,6 +54,7 @@ export const connections = (env: Environment = process.env): E.Either<string, Co
     databaseUrl: database,
     masterKey,
     audit: signingKey === null ? null : { signingKey, origin },
+    witnesses: witnesses.right,
     url,
     endpoints,
   })

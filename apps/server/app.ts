@@ -210,6 +210,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
       log,
       databaseUrl: config.database.url,
       signer: machines.signer,
+      witnesses: config.audit.witnesses,
       clock,
       proofs,
     }),

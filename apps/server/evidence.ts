@@ -6,6 +6,7 @@ import type { SealedLog } from '../../adapters/privacy/sealed-log.ts'
 import type { Clock, EventLog } from '../../domain/ports.ts'
 import type { Signer } from '../../projections/proof/note.ts'
 import type { Proofs } from '../../projections/proof/proofs.ts'
+import type { WitnessPlace } from '../../projections/proof/witnesses.ts'
 import { exportBundleTo } from '../operations/export/bundle.ts'
 import { evidenceOf } from '../operations/export/evidence/evidence.ts'
 import { NothingToExport } from '../operations/export/room.ts'
@@ -38,11 +39,12 @@ export const evidenceFrom = (of: {
   readonly log: Pick<SealedLog<EventLog>, 'open'>
   readonly databaseUrl: string
   readonly signer: Signer
+  readonly witnesses?: ReadonlyArray<WitnessPlace>
   readonly clock: Clock
   /** Asked first, because it answers in time even if Postgres does not. */
   readonly proofs: Pick<Proofs, 'size'>
 }): NonNullable<HttpDeps['evidence']> => {
-  const { stored, log, databaseUrl, signer, clock, proofs } = of
+  const { stored, log, databaseUrl, signer, witnesses = [], clock, proofs } = of
   let waiting = 0
   let last: Promise<unknown> = Promise.resolve()
   const make = async ({
@@ -57,6 +59,7 @@ export const evidenceFrom = (of: {
         log: stored,
         databaseUrl,
         signer,
+        witnesses,
         space,
         from,
         // Nothing can be said about the future.

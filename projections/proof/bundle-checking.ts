@@ -20,6 +20,8 @@ export type Checked = {
   readonly faults: ReadonlyArray<Fault>
   readonly header: Header | null
   readonly checkpoint: Checkpoint | null
+  /** The checkpoint as it was signed, with the signatures of witnesses if it has any; null if it does not hold. */
+  readonly note: string | null
   readonly events: number
 }
 
@@ -37,6 +39,7 @@ export type Checking = {
   expects: Exclude<Lined, 'end'> | 'nothing'
   header: Header | null
   checkpoint: Checkpoint | null
+  note: string | null
   inTree: ReturnType<typeof inclusionChecker> | null
   /** The state at the start folded with the events; null if that can't be known. */
   state: BundleState | null
@@ -57,6 +60,7 @@ export const createChecking = (verifier: Verifier): Checking => ({
   expects: 'header',
   header: null,
   checkpoint: null,
+  note: null,
   inTree: null,
   state: null,
   events: 0,

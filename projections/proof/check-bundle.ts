@@ -29,6 +29,7 @@ const checkCheckpoint = (checking: Checking, value: Json): void => {
       ? openCheckpoint(value.checkpoint, checking.verifier)
       : null
   checking.checkpoint = checkpoint
+  checking.note = checkpoint === null ? null : String(value.checkpoint)
   if (checkpoint !== null) checking.inTree = inclusionChecker(checkpoint.size, checkpoint.root)
   else fault(checking, 'checkpoint', 'It is not signed with the key, or no checkpoint.')
 }
@@ -169,7 +170,7 @@ export const checkBundle = async (
   const checking = createChecking(verifier)
   const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   for await (const bytes of lines) checkLine(checking, bytes, utf8)
-  const { faults, header, checkpoint, events, complete } = checking
+  const { faults, header, checkpoint, note, events, complete } = checking
   if (!complete) fault(checking, 'file', 'The file ends before it should.')
-  return { faults, header, checkpoint, events }
+  return { faults, header, checkpoint, note, events }
 }

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -18,10 +19,15 @@ import { testDatabase } from '../../../infra/testing/postgres.ts'
 import { until } from '../../../infra/testing/until.ts'
 import type { Checked, Fault } from '../../../projections/proof/bundle-checking.ts'
 import { checkBundle } from '../../../projections/proof/check-bundle.ts'
+import { cosignerOf } from '../../../projections/proof/cosignature.ts'
 import { signerOf, verifierOf } from '../../../projections/proof/note.ts'
+import type { WitnessPlace } from '../../../projections/proof/witnesses.ts'
 import { anyEvents, at, posted, recorded } from '../../../projections/testing/events.ts'
 import { exportBundleTo } from '../../operations/export/bundle.ts'
 import { keepStates } from '../../operations/keep/bundle-states.ts'
+import { serveWitness } from '../../operations/witness/serving.ts'
+import { openWitnessFolder } from '../../operations/witness/state.ts'
+import { createWitness } from '../../operations/witness/witness.ts'
 import { runProjector } from '../../projector/projector.ts'
 import { runCommand } from '../dispatcher.ts'
 import { audit } from './command.ts'
@@ -75,6 +81,9 @@ await until('all is applied', () => projector.state().position === log.events.at
 await projector.stop()
 
 let eventsRead = 0
+/** Who cosign the checkpoints of bundles. */
+const witnesses: WitnessPlace[] = []
+let cosignedBundle: Buffer = Buffer.alloc(0)
 const bundleOf = async (
   from: string | null,
   to: string | null,
@@ -96,6 +105,7 @@ const bundleOf = async (
     ...(keepEvery === undefined ? {} : { keepEvery }),
     databaseUrl: database.url,
     signer,
+    witnesses,
     space: room,
     from: from === null ? null : new Date(from),
     to: to === null ? null : new Date(to),
@@ -437,6 +447,52 @@ test('presence audit check reads the file and the key, and nothing else', async 
   assert.match(said.at(-1)!, /^It does not hold: \d+ faults?\.$/)
 })
 
+test('given a log with witnesses, then its bundles have their signatures, which audit check can demand; one that is away, or another’s, is named', async () => {
+  const state = openWitnessFolder(join(folder, 'witness'), 'witness.test/w1')
+  const witness = createWitness(state, verifier, { now: Date.now })
+  const server = await serveWitness(witness, { host: '127.0.0.1', port: 0, onError: assert.unreachable })
+  const away = verifierOf(cosignerOf('witness.test/away', Buffer.alloc(32, 5)))
+  witnesses.push(
+    { key: witness.key, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` },
+    { key: away, url: 'http://127.0.0.1:1' },
+  )
+  try {
+    const bundle = await bundleOf(null, null)
+    assert.equal((await check(bundle)).faults, [])
+    cosignedBundle = bundle
+    const file = join(folder, 'cosigned')
+    writeFileSync(file, bundle)
+    const call = async (...args: ReadonlyArray<string>) => {
+      const said: string[] = []
+      const io = { out: (text: string) => void said.push(text), err: (text: string) => void said.push(text) }
+      return `${await runCommand(audit, ['check', file, '--key', verifier.vkey, ...args], io)} ${said.join('\n')}`
+    }
+    const year = new Date().getFullYear()
+    assert.match(await call(), /^0 .*It holds/s)
+    const held = await call('--witness', witness.key.vkey)
+    assert.match(held, new RegExp(`^0 .*cosigned by the witness witness.test/w1 at ${year}-.*It holds`, 's'))
+    const both = await call('--witness', witness.key.vkey, '--witness', away.vkey)
+    assert.match(both, /^1 .*line 2, checkpoint: The witness witness.test\/away did not cosign it.*1 fault/s)
+    const stranger = verifierOf(cosignerOf('witness.test/w1', Buffer.alloc(32, 6))).vkey
+    assert.match(await call('--witness', stranger), /^1 .*did not cosign it/s)
+    assert.match(await call('--witness', verifier.vkey), /^2 .*is neither a key/)
+    // Without the witness's line the seal does not hold any more.
+    const without = rewrite(bundle, (lines) => {
+      lines[1] = lines[1]!.replace(/— witness\.test\/w1 [^\\]*\\n/, '')
+    })
+    assert.ok(!without.equals(bundle))
+    assert.equal(
+      (await check(without)).faults.map(({ line }) => line),
+      [2],
+    )
+  } finally {
+    witnesses.length = 0
+    server.closeAllConnections()
+    server.close()
+    state.close()
+  }
+})
+
 test('presence audit check tells apart what does not hold and what it could not check', async () => {
   const [file, key, other] = ['held', 'keys', 'other-keys'].map((name) => join(folder, name))
   writeFileSync(file!, whole)
@@ -476,7 +532,7 @@ else
       const done = spawnSync(python, [CHECK, file, verifier.vkey], { encoding: 'utf8' })
       return { status: done.status, said: `${done.stdout}${done.stderr}` }
     }
-    for (const bytes of [whole, part, await bundleOf(null, null, undefined, odd)]) {
+    for (const bytes of [whole, part, cosignedBundle, await bundleOf(null, null, undefined, odd)]) {
       const good = run(bytes)
       assert.is(good.status, 0, good.said)
     }

@@ -5,8 +5,10 @@ import { isArchive } from '../../../adapters/archive/folder.ts'
 import { linesOf } from '../../../adapters/text-file.ts'
 import { parseSpaceKey } from '../../../domain/names.ts'
 import { readEnd, readTime } from '../../../domain/time.ts'
-import { MAX_FAULTS } from '../../../projections/proof/bundle-checking.ts'
+import { type Fault, MAX_FAULTS } from '../../../projections/proof/bundle-checking.ts'
 import { checkBundle } from '../../../projections/proof/check-bundle.ts'
+import { cosignedAt, parseCosignerKey } from '../../../projections/proof/cosignature.ts'
+import type { Verifier } from '../../../projections/proof/note.ts'
 import { exportBundleTo } from '../../operations/export/bundle.ts'
 import { counted, Misused, type Run } from '../command.ts'
 import { connections } from '../connections.ts'
@@ -34,10 +36,13 @@ file that presence audit check verifies anywhere. What is personal stays sealed.
   -o FILE        - for the standard output
   --force        write over FILE where it is there already`
 
-export const checkUsage = `presence audit check FILE|FOLDER --key VKEY|FILE [--motion FILE]
+export const checkUsage = `presence audit check FILE|FOLDER --key VKEY|FILE [--witness VKEY|FILE]… [--motion FILE]
 
 Whether a file of presence audit export, or an archive of presence log archive, is what the log has, with nothing missing within it. Needs no server, no
 database and no network. The key is what GET /api/audit/key gave, got by a way that you trust.
+
+  --witness  a witness's key, as presence witness prints it: it must have cosigned the checkpoint, so that whoever has the log's key
+             alone can't have made the file. Several, or a file of them: all must have
 
 Ends with 0 where it holds, 1 where it does not, and 2 where it could not be looked at.`
 
@@ -90,7 +95,7 @@ export const exportBundle: Run = async (args, io) => {
     io.err((error as Error).message)
     return 1
   }
-  const { databaseUrl, eventStoreUrl } = connected.right
+  const { databaseUrl, eventStoreUrl, witnesses } = connected.right
   const log = storedLog(eventStoreUrl)
   const evidence =
     given.html === true ? evidenceInto({ to: connected.right, signer, write: out.write, shows }) : null
@@ -103,6 +108,7 @@ export const exportBundle: Run = async (args, io) => {
       log,
       databaseUrl,
       signer,
+      witnesses,
       space: space.right,
       from,
       // Nothing can be said about the future.
@@ -131,11 +137,27 @@ export const exportBundle: Run = async (args, io) => {
   }
 }
 
+/** When a witness cosigned the checkpoint, in ISO 8601; null if it did not. */
+const timeOf = (note: string | null, key: Verifier): string | null => {
+  const cosigned = note === null ? null : cosignedAt(note, key)
+  return cosigned === null ? null : new Date(1_000 * cosigned.seconds).toISOString()
+}
+const notCosigned = ({ name }: { readonly name: string }): Fault => ({
+  line: 2,
+  part: 'checkpoint',
+  event: null,
+  detail: `The witness ${name} did not cosign it.`,
+})
+
 export const checkBundleFile: Run = async (args, io) => {
   const given = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { key: { type: 'string', multiple: true }, motion: { type: 'string' } },
+    options: {
+      key: { type: 'string', multiple: true },
+      witness: { type: 'string', multiple: true },
+      motion: { type: 'string' },
+    },
   })
   const [file, ...rest] = given.positionals
   if (file === undefined || rest.length > 0) throw new Misused('Name one file.')
@@ -146,13 +168,20 @@ export const checkBundleFile: Run = async (args, io) => {
     io.err(typeof keys === 'string' ? keys : 'There is no key in the file.')
     return 2
   }
-  if (isArchive(file))
+  const witnesses = readKeys(given.values.witness ?? [], parseCosignerKey)
+  if (typeof witnesses === 'string') {
+    io.err(witnesses)
+    return 2
+  }
+  if (isArchive(file)) {
+    if (witnesses.length > 0) throw new Misused('--witness is for a file of presence audit export.')
     try {
       return await checkArchiveFolder(file, keys, io)
     } catch (error) {
       io.err(fileError(error, file))
       return 2
     }
+  }
   let best: Awaited<ReturnType<typeof checkBundle>> | null = null
   try {
     // A file may hold the keys of several logs, or of several years: one of them is enough.
@@ -165,7 +194,9 @@ export const checkBundleFile: Run = async (args, io) => {
     io.err(fileError(error, file))
     return 2
   }
-  const { faults, header, checkpoint, events } = best!
+  const { header, checkpoint, note, events } = best!
+  const cosigned = witnesses.map((key) => ({ name: key.name, at: timeOf(note, key) }))
+  const faults = [...best!.faults, ...cosigned.filter(({ at }) => at === null).map(notCosigned)]
   if (header === null && checkpoint === null && events === 0) {
     io.err(`${file} is no file of presence audit export, or its first lines were altered.`)
     return 1
@@ -176,6 +207,7 @@ export const checkBundleFile: Run = async (args, io) => {
     holds: faults.length === 0 && (moved?.faults.length ?? 0) === 0,
     faults,
     ...(moved === null ? {} : { motion: moved }),
+    ...(witnesses.length === 0 ? {} : { witnesses: cosigned }),
     events,
     header,
     checkpoint: checkpoint && { ...checkpoint, root: checkpoint.root.toString('base64') },
@@ -189,6 +221,8 @@ export const checkBundleFile: Run = async (args, io) => {
       `log ${shown(checkpoint.origin)}, checkpoint of ${counted(checkpoint.size, 'event')}, ${checkpoint.root.toString('base64')}`,
     )
   }
+  for (const { name, at } of cosigned)
+    if (at !== null) io.out(`cosigned by the witness ${shown(name)} at ${at}`)
   if (header !== null && checkpoint === null)
     io.err(`Is it the right key? The file says that it is of the log ${shown(header.origin)}.`)
   io.out(

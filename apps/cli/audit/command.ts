@@ -26,7 +26,7 @@ export const audit: Command = {
     },
     {
       name: 'check',
-      takes: 'FILE|FOLDER --key VKEY|FILE',
+      takes: 'FILE|FOLDER --key VKEY|FILE [--witness VKEY|FILE]…',
       says: 'tells whether such a file, or an archive, is what the log has: needs no server, no database and no network',
       load: async () => {
         const { checkBundleFile, checkUsage } = await import('./bundle.ts')

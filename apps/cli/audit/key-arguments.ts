@@ -3,11 +3,14 @@ import { readSmallFile } from '../../../adapters/text-file.ts'
 import { parseVkey, signerOf, type Verifier, verifierOf } from '../../../projections/proof/note.ts'
 import type { Connections } from '../connections.ts'
 
-/** Each line of a file is a key; returns a sentence if one is not. */
-export const readKeys = (given: ReadonlyArray<string>): ReadonlyArray<Verifier> | string => {
+/** Each line of a file is a key; returns a sentence if one is not. `parse` tells what a key is: by default, a log's. */
+export const readKeys = (
+  given: ReadonlyArray<string>,
+  parse: (vkey: string) => Verifier | null = (vkey) => parseVkey(vkey),
+): ReadonlyArray<Verifier> | string => {
   const keys: Verifier[] = []
   for (const one of given) {
-    const written = parseVkey(one)
+    const written = parse(one)
     if (written !== null) {
       keys.push(written)
       continue
@@ -19,7 +22,7 @@ export const readKeys = (given: ReadonlyArray<string>): ReadonlyArray<Verifier> 
       return `${one} is neither a key (name+hash+base64) nor a file.`
     }
     for (const line of text.split('\n').filter((each) => each.trim() !== '')) {
-      const key = parseVkey(line)
+      const key = parse(line)
       if (key === null) return `${one} has a line that is no key (name+hash+base64).`
       keys.push(key)
     }

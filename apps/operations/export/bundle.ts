@@ -3,9 +3,11 @@ import * as E from 'fp-ts/lib/Either.js'
 import { createPostgresPool } from '../../../adapters/postgres/pool.ts'
 import { createProofs } from '../../../adapters/postgres/proofs.ts'
 import { connectSession } from '../../../adapters/postgres/session.ts'
+import { createWitnesses } from '../../../adapters/postgres/witnesses.ts'
 import type { SpaceRef } from '../../../domain/names.ts'
 import type { EventLog } from '../../../domain/ports.ts'
 import { openCheckpoint, type Signer, verifierOf } from '../../../projections/proof/note.ts'
+import type { WitnessPlace } from '../../../projections/proof/witnesses.ts'
 import { keptStates } from './kept-states.ts'
 import { type BundleSource, ExportError, exportRoom, type RoomOptions } from './room.ts'
 
@@ -14,6 +16,8 @@ type Where = {
   readonly log: EventLog
   readonly databaseUrl: string
   readonly signer: Signer
+  /** They cosign the checkpoint, those who can; by default nobody is asked. */
+  readonly witnesses?: ReadonlyArray<WitnessPlace>
 }
 export type BundleExportOptions = Where &
   Omit<RoomOptions, 'from' | 'to' | 'onEvent'> & {
@@ -25,7 +29,7 @@ export type Exported = { readonly events: number; readonly size: number; readonl
 
 /** Provides what bundles are made from, with the newest checkpoint, while `work` runs. Throws `ExportError` with a sentence. */
 export const withSource = async <A>(
-  { log, databaseUrl, signer }: Where,
+  { log, databaseUrl, signer, witnesses: places = [] }: Where,
   work: (source: BundleSource) => Promise<A>,
 ): Promise<A> => {
   const pool = await createPostgresPool(databaseUrl, { maxConnections: 2 })
@@ -36,7 +40,8 @@ export const withSource = async <A>(
     if (E.isLeft(issue)) throw new ExportError(`Postgres can't be asked: ${issue.left.cause}`)
     if (issue.right.kind === 'altered')
       throw new ExportError('The log’s tree is not the one that was signed: run presence audit verify.')
-    const { note } = issue.right.checkpoint
+    const cosigning = createWitnesses({ pool, log: verifierOf(signer), places })
+    const note = await cosigning.cosign(issue.right.checkpoint.note)
     const { size, root, extensions } = openCheckpoint(note, verifierOf(signer))!
     const upTo = BigInt(extensions.find((one) => one.startsWith('position '))?.slice(9) ?? -1)
     const kept = keptStates(session, log, signer)

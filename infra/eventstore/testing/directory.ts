@@ -6,8 +6,8 @@ import { join } from 'node:path'
 const made: string[] = []
 
 /** It goes with the process, however that ends but by a signal. */
-export const temporaryDirectory = (prefix: string): string => {
-  const path = mkdtempSync(join(tmpdir(), prefix))
+export const temporaryDirectory = (prefix: string, within = tmpdir()): string => {
+  const path = mkdtempSync(join(within, prefix))
   if (made.length === 0)
     process.once('exit', () => {
       // A node that was killed just now may be writing its last.

@@ -129,7 +129,7 @@ test('given an interruption, then nothing is left', () => {
   assert.equal(names(), [])
 })
 
-test('given an export that is asked for wrongly, then it says what is wrong with it and writes nothing', async () => {
+test('given an export with wrong arguments, then it says what is wrong and writes nothing', async () => {
   const { at, names } = place()
   const kept = { ...process.env }
   const call = async (...args: ReadonlyArray<string>) => {

@@ -16,7 +16,7 @@ const started = (isTTY: boolean, columns = 80) => {
   }
 }
 
-test('given a terminal, then one line with a bar is drawn again, and taken away at the end', () => {
+test('given a terminal, then one line with a bar is redrawn, and removed at the end', () => {
   const { progress, drawn, told, after } = started(true)
   progress.at({ what: 'copying', share: 0 })
   assert.equal(drawn, [], 'what is over at once shows nothing')
@@ -34,7 +34,7 @@ test('given a terminal, then one line with a bar is drawn again, and taken away 
   assert.equal(told, [])
 })
 
-test('given no terminal, then a line every five seconds, without anything that moves the cursor', () => {
+test('given no terminal, then there is a line every five seconds, without anything that moves the cursor', () => {
   const { progress, drawn, told, after } = started(false)
   for (let i = 0; i < 10; i += 1) {
     after(1_000)
@@ -45,7 +45,7 @@ test('given no terminal, then a line every five seconds, without anything that m
   assert.equal(drawn, [])
 })
 
-test('given a narrow terminal or a share that is none, then the line stays one line', () => {
+test('given a narrow terminal or an impossible share, then the line stays one line', () => {
   const { progress, drawn, after } = started(true, 40)
   after(100)
   progress.at({ what: 'comparing a table with a long name', share: Number.NaN, more: 'x'.repeat(100) })

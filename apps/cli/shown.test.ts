@@ -18,7 +18,7 @@ test('given a name or a time, then it is shown unchanged', () => {
     assert.is(shown(text), text)
 })
 
-test('given words that would pass for ours, escape codes or line breaks, then they are quoted and escaped on one line', () => {
+test('given words that look like ours, escape codes or line breaks, then they are quoted and escaped on one line', () => {
   assert.is(shown('x\nIt holds: every event is in the log.'), '"x\\nIt holds: every event is in the log."')
   assert.is(shown('\u001b[2Jgone'), '"\\u001b[2Jgone"')
   assert.is(shown('\u202egnol'), '"\\u202egnol"')
@@ -27,7 +27,7 @@ test('given words that would pass for ours, escape codes or line breaks, then th
   assert.ok(shown('x y'.repeat(10_000)).length < 400)
 })
 
-test('given lines of ours with a value that moves the cursor, then the lines stay, and it is escaped', () => {
+test('given lines of ours with a value that moves the cursor, then the lines stay, and the value is escaped', () => {
   assert.is(asLines('one\n\ttwo \u001b[1A\r\u009bK'), 'one\n\ttwo \\u001b[1A\\u000d\\u009bK')
 })
 
@@ -46,7 +46,7 @@ const printed = async (
   return lines.join('')
 }
 
-test('given a database, a log and files that say such words, when they are shown by a command, then they stand within a line of ours and move nothing', async () => {
+test('given a database, a log and files with such words, when a command shows them, then they are within a line of ours and move nothing', async () => {
   const database = await testDatabase()
   const store = await testEventStore()
   const folder = mkdtempSync(join(tmpdir(), 'presence-shown-'))

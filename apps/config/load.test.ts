@@ -23,7 +23,7 @@ const wrong = (env: Environment): ReadonlyArray<string> => {
   return E.isLeft(loaded) ? loaded.left : assert.fail('It was taken.')
 }
 
-config('given only what has no default, then everything else has a default', () => {
+config('given only the settings without a default, then every other setting has its default', () => {
   const c = good(enough)
   assert.equal(c.host, '127.0.0.1')
   assert.equal(c.port, 3000)
@@ -39,7 +39,7 @@ config('given only what has no default, then everything else has a default', () 
   assert.equal(good({ ...enough, SOCKETS_PER_ADDRESS: '0' }).socketsPerAddress, 0)
 })
 
-config('given nothing, then everything that is needed is reported in a sentence, including secrets', () => {
+config('given nothing, then every required setting is reported in a sentence, including secrets', () => {
   const names = wrong({}).map((sentence) => sentence.split(' ')[0])
   assert.deepEqual(names.sort(), [
     'AUDIT_SIGNING_KEY',
@@ -124,7 +124,7 @@ config('given a wrong secret, then its value is not in the sentence', () => {
   assert.ok(!sentences.join(' ').includes('hunter'))
 })
 
-config('given the database in parts, then it has a URL with them escaped', () => {
+config('given the database in parts, then its URL has them, escaped', () => {
   const { DATABASE_URL: _, ...rest } = enough
   const c = good({
     ...rest,
@@ -141,7 +141,7 @@ config('given the database in parts, then it has a URL with them escaped', () =>
   )
 })
 
-config('given the primary’s host, then its password is needed', () => {
+config('given the primary’s host, then its password is required', () => {
   const sentences = wrong({ ...enough, DB_PRIMARY_HOST: 'p', DB_PRIMARY_NAME: 'n', DB_PRIMARY_USER: 'u' })
   assert.deepEqual(sentences, [
     'DB_PRIMARY_PASSWORD is not set: DB_PRIMARY_HOST names a database, which needs it.',
@@ -154,7 +154,7 @@ config('given Redis in parts, then it has a URL', () => {
 })
 
 const standIn = { ...enough, HIVE_STANDIN: 'on', HIVE_NODE: 'http://127.0.0.1:9000' }
-config('given the stand-in for Hive, then production refuses it, also if NODE_ENV is not set', () => {
+config('given the stand-in for Hive, then production refuses it, even if NODE_ENV is not set', () => {
   assert.equal(good({ ...standIn, NODE_ENV: 'development' }).hive.standIn, true)
   assert.match(wrong({ ...standIn, NODE_ENV: 'production' })[0] ?? '', /HIVE_STANDIN.*production/)
   assert.match(wrong(standIn)[0] ?? '', /HIVE_STANDIN.*production/)

@@ -69,7 +69,7 @@ const inQueue = async (context: Context, as: string): Promise<Page> => {
   return page
 }
 
-test('given a message, when it is reported, handled, appealed against and heard, then each sees their part, and nothing runs', async (context) => {
+test('given a message, when it is reported, handled, appealed against and heard, then each person sees their part, and no text is run as code', async (context) => {
   const { http } = context
   const reporter = await open(context, 'peggy', ROOM)
   const report = `::-p-xpath(//button[@aria-label='Report judy'])`

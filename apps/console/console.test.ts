@@ -63,7 +63,7 @@ const button = (words: string) =>
   `::-p-xpath(//button[normalize-space()='${words}' or @aria-label='${words}'])`
 
 const ROLES = ['guest', 'peggy', 'judy', 'ivan', 'alice', 'mallory', 'auditor'] as const
-test('given each role, then the room shows what its answers give and no more', async (context) => {
+test('given each role, then the room’s page shows what the role’s answers contain and no more', async (context) => {
   for (const role of ROLES) {
     const headers = role === 'guest' ? {} : context.http.bearer(role)
     const page = await open(context, role === 'guest' ? null : role, ROOM)
@@ -129,7 +129,7 @@ test('given an account’s name and the stand-in, then a user can sign in with t
   assert.deepEqual(await wrongIn(page), [])
   await page.browserContext().close()
 })
-test('given a moderator, when they mute with a reason and take it back, then both are on the log with their places', async (context) => {
+test('given a moderator, when they mute with a reason and lift the mute, then both are on the log with their places', async (context) => {
   const page = await open(context, 'ivan', ROOM)
   await page.waitForSelector('.another')
   await page.type('.another input', 'judy')
@@ -163,7 +163,7 @@ test('given a moderator, when they mute with a reason and take it back, then bot
   assert.deepEqual(await wrongIn(page), [])
   await page.browserContext().close()
 })
-test('given a replayed evening, when one scrubs to its moments, then the room is as `/at` has it', async (context) => {
+test('given a replayed evening, when the user scrubs to its moments, then the room is as `/at` has it', async (context) => {
   const page = await open(context, 'carol', '#/room/document%3A123/time')
   await page.waitForSelector('section[aria-label=events] li[aria-current]')
   const [first, last] = await page.$eval('input[type=range]', (one) => [

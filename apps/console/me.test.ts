@@ -62,7 +62,7 @@ const waitFor = (page: Page, text: string): Promise<unknown> =>
     `document.querySelector(${JSON.stringify(ERASURE)}).textContent.includes(${JSON.stringify(text)})`,
   )
 
-test('given each role, then they see what is held on themselves and nobody else, as their answers have it', async (context) => {
+test('given each role, then they see the data about themselves and nobody else, as in their answers', async (context) => {
   for (const role of ['peggy', 'judy', 'ivan', 'alice', 'mallory', 'auditor', 'admin-one']) {
     const page = await open(context, role)
     await page.waitForSelector('section[aria-label=held]')
@@ -95,7 +95,7 @@ test('given each role, then they see what is held on themselves and nobody else,
   assert.equal(await guest.$('nav a[href="#/me"]'), null)
   await close(guest)
 })
-test('given the button, then the file is what the call gives', async (context) => {
+test('given the button, then the file is the call’s answer', async (context) => {
   const page = await open(context, 'judy')
   await page.waitForSelector('section[aria-label=held]')
   await page.evaluate(`{
@@ -119,7 +119,7 @@ test('given the button, then the file is what the call gives', async (context) =
   assert.doesNotMatch(text, /words of ivan/)
   await close(page)
 })
-test('given an erasure, then it is asked for once more, waits, and can be withdrawn; a legal hold is shown with its reason, as text', async (context) => {
+test('given an erasure, then it must be confirmed, waits, and can be withdrawn; a legal hold is shown with its reason, as text', async (context) => {
   const { http } = context
   const page = await open(context, 'judy')
   await page.waitForSelector(ERASURE)

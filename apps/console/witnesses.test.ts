@@ -77,7 +77,7 @@ test('given a log without witnesses, then the view says so', async (context) => 
   assert.match(witnesses, /Nobody else cosigns this log/)
 })
 
-test('given witnesses, then each that cosigned is checked in the browser; one that is away is told, and is no fault of the log', async (context) => {
+test('given witnesses, then each that cosigned is checked in the browser; one that is away is shown, and does not count as a fault of the log', async (context) => {
   const { http } = context
   const one = await addWitness(context, 'w1')
   const away = openWitnessFolder(join(folder, 'away'), 'witness.test/away')
@@ -95,7 +95,7 @@ test('given witnesses, then each that cosigned is checked in the browser; one th
   assert.match(witnesses, /unreachable/)
 })
 
-test('given a witness that saw another log of this key, then the view says that something does not hold', async (context) => {
+test('given a witness that saw another log of this key, then the view says that something is wrong', async (context) => {
   const { http } = context
   const other = await addWitness(context, 'w2')
   const root = Buffer.alloc(32, 3)

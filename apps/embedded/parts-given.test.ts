@@ -18,7 +18,7 @@ await once(shut, 'close')
 given.after(() => void open.close())
 
 given(
-  'given a database that does not answer, then a sentence says which variable, and no password',
+  'given a database that does not answer, then a sentence names the variable, without the password',
   async () => {
     const url = `postgres://u:sekret@127.0.0.1:${nowhere}/x`
     await assert.rejects(checkDatabase('DATABASE_URL', url), (error: Error) => {
@@ -49,7 +49,7 @@ given('given several hosts of an event store, then one that answers is enough', 
   )
 })
 
-given('given a Redis that does not answer, then that is reported, and is no reason to stop', async () => {
+given('given a Redis that does not answer, then that is reported, and the start goes on', async () => {
   assert.match((await redisTrouble(`redis://127.0.0.1:${nowhere}`)) ?? '', /nothing listens there/)
   assert.equal(await redisTrouble(`redis://127.0.0.1:${port}`), null)
 })

@@ -124,7 +124,7 @@ embedded(
   },
 )
 
-embedded('when it stops, then no process is left, and no endpoints', async () => {
+embedded('when it stops, then no process is left, and no endpoints file', async () => {
   const { supervisor: _, ...pids } = running.endpoints().pids
   await running.stop()
   for (const [name, pid] of Object.entries(pids)) assert.ok(!isAlive(pid), `${name} is left`)

@@ -122,7 +122,7 @@ test('given a browser without WebGL, when the user clicks the floor, then others
   await until(alice, `(async () => (${theirs}).position?.x < 0)()`)
 })
 
-test('given somebody who writes and somebody who speaks, then both are seen', async ({ alice, guest }) => {
+test('given somebody who writes and somebody who speaks, then others see both', async ({ alice, guest }) => {
   await guest.type('#words', 'a thought')
   await until(alice, "/is writing/.test(document.getElementById('typing').textContent)")
   await guest.evaluate("document.getElementById('words').value = ''")
@@ -154,7 +154,7 @@ test('given a stage, when the word is given through a person’s menu, then they
   await until(guest, "document.getElementById('speak').getAttribute('aria-pressed') === 'false'")
 })
 
-test('given rooms inside a room, a search and a long talk, then the user can go in and back, find rooms, and read earlier messages', async ({
+test('given rooms within a room, a search and a long talk, then the user can go in and back, find rooms, and read earlier messages', async ({
   alice,
 }) => {
   await alice.type('#search', 'chess')

@@ -41,7 +41,7 @@ const isWritten = async (session: DatabaseSession) => {
 }
 const careful = { careful: false, beforeCommit: undefined }
 
-test('given a lead, when its connection leads to another backend, then that batch is not written, nor any after it until it is back', async ({
+test('given a leader, when its connection leads to another backend, then that batch is not written, nor any after it until the connection is back', async ({
   first,
   second,
 }) => {

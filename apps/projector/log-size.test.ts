@@ -24,7 +24,7 @@ test.before(async (context) => {
 })
 test.after(({ rooms }) => rooms.close())
 
-test('given a log larger than it may be, when the projector that leads looks, then the oldest is archived, and the log is smaller', async ({
+test('given a log larger than allowed, when the leading projector looks, then its oldest part is archived, and the log is smaller', async ({
   rooms,
 }) => {
   const bytes = (await logBytes(rooms.node.url))!

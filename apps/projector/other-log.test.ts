@@ -64,7 +64,7 @@ const projected = async (log: EventLog, databaseUrl: string, session: DatabaseSe
 const waits = (projector: Projector) =>
   until('it says that the log is another', () => projector.state().otherLog !== null)
 
-test('given tables of a longer log, when they are rebuilt of another, then what is written from there reaches them', () =>
+test('given tables of a longer log, when they are rebuilt from another, then what is written from then on reaches them', () =>
   withDatabase(async (databaseUrl, session) => {
     await projected(filled('a', 'b', 'c', 'd', 'e', 'f'), databaseUrl, session, 6)
     const other = filled('x', 'y')
@@ -77,7 +77,7 @@ test('given tables of a longer log, when they are rebuilt of another, then what 
     await projector.stop()
   }))
 
-test('given a server that knew how far the old tables were, when they are rebuilt of a shorter log, then min_position beyond it is not answered at once', () =>
+test('given a server that knew the old tables’ position, when they are rebuilt from a shorter log, then a min_position beyond its end is not answered at once', () =>
   withDatabase(async (databaseUrl, session) => {
     await projected(filled('a', 'b', 'c', 'd'), databaseUrl, session, 4)
     const pool = await createPostgresPool(databaseUrl, { maxConnections: 2 })
@@ -92,7 +92,7 @@ test('given a server that knew how far the old tables were, when they are rebuil
     await pool.end()
   }))
 
-test('given tables of a log, when a projector follows another, then it takes nothing of it and says what to do; after a rebuild it goes on', () =>
+test('given tables of one log, when a projector follows another, then it applies nothing of it and says what to do; after a rebuild it goes on', () =>
   withDatabase(async (databaseUrl, session) => {
     await projected(filled('a', 'b'), databaseUrl, session, 2)
     // Longer, shorter, and as long as the one before.
@@ -117,7 +117,7 @@ test('given tables of a log, when a projector follows another, then it takes not
     await projector.stop()
   }))
 
-test('given tables of another log, then one projection alone is not rebuilt, and nothing is compared', () =>
+test('given tables of another log, then no single projection can be rebuilt, and nothing is compared', () =>
   withDatabase(async (databaseUrl, session) => {
     await projected(filled('a', 'b', 'c'), databaseUrl, session, 3)
     const log = filled('x')
@@ -133,7 +133,7 @@ test('given tables of another log, then one projection alone is not rebuilt, and
     assert.equal(await words(session), ['a', 'b', 'c'])
   }))
 
-test('given a checkpoint beyond the end of a log that lost bookkeeping, then what came to stand there since reaches the tables', () =>
+test('given a checkpoint beyond the end of a log that lost bookkeeping, then what has been written there since reaches the tables', () =>
   withDatabase(async (databaseUrl, session) => {
     const log = filled('a')
     await projected(log, databaseUrl, session, 1)
@@ -142,7 +142,7 @@ test('given a checkpoint beyond the end of a log that lost bookkeeping, then wha
     await projected(log, databaseUrl, session, 2)
   }))
 
-test('given a log whose last streams were deleted or cut, then it is the same log', () =>
+test('given a log whose last streams were deleted or cut, then it still counts as the same log', () =>
   withDatabase(async (databaseUrl, session) => {
     const log = filled('a')
     for (const id of ['one/deleted', 'two/cut']) {
@@ -162,7 +162,7 @@ test('given a log whose last streams were deleted or cut, then it is the same lo
     await projected(cut, databaseUrl, session, 4)
   }))
 
-test('given an embedded node, when an older backup is put in its place while all runs, then the projector says so, and after a rebuild follows it', () =>
+test('given an embedded node, when an older backup is restored while everything runs, then the projector says so, and follows it after a rebuild', () =>
   withDatabase(async (databaseUrl, session) => {
     const store = await testEventStore()
     const log = connectEventLog({ url: store.url, heartbeatMs: 500 })
@@ -198,7 +198,7 @@ test('given an embedded node, when an older backup is put in its place while all
     rmSync(dataDir, { recursive: true, force: true })
   }))
 
-test('given a log that moved by export and import, then the tables say so, after a rebuild follow it, and every proof holds', () =>
+test('given a log that was moved by export and import, then the tables report that, follow it after a rebuild, and every proof is valid', () =>
   withDatabase(async (databaseUrl, session) => {
     const [from, to] = [await testEventStore(), await testEventStore()]
     const [before, after] = [connectEventLog({ url: from.url }), connectEventLog({ url: to.url })]

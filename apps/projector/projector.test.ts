@@ -40,7 +40,7 @@ const withDatabase = async (
   }
 }
 
-test('given events on the log, when it runs, then each table says what they say', () =>
+test('given events on the log, when it runs, then each table agrees with them', () =>
   withDatabase(async (databaseUrl, session) => {
     const log = memoryLog()
     const projector = runProjector({ log, databaseUrl })
@@ -219,7 +219,7 @@ test('given one message id in two spaces, then each has its message, and changes
     await projector.stop()
   }))
 
-test('given a projector that was stopped, when another starts, then the hash chain goes on, and so does the kicked session', () =>
+test('given a projector that was stopped, when another starts, then the hash chain continues, and the kicked session is still recognised', () =>
   withDatabase(async (databaseUrl, session) => {
     const log = memoryLog()
     const first = runProjector({ log, databaseUrl })

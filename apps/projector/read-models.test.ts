@@ -127,7 +127,7 @@ test('a space is known by its content before anything happened in it, with the d
   assert.is((await answer(models.space(LOBBY)))?.title, 'Lobby')
 })
 
-test('given people in a room, then it says who, where and how many', async () => {
+test('given people in a room, then the tables say who, where and how many', async () => {
   await given(
     recorded(space, joined('s1', alice, 1)),
     recorded(space, joined('s2', guest, 2, { subspace: 'main-chess' }), guest),
@@ -202,7 +202,7 @@ test('given grants, bans and mutes, then each is listed while it is in force', a
   assert.equal((await answer(models.mutes(space, { limit: 10, cursor: null }))).items[0]?.muted_by, 'bob')
 })
 
-test('given changed settings, then what was named changes and the rest stays', async () => {
+test('given changed settings, then those that were named change and the rest stay', async () => {
   await given(
     recorded(space, {
       type: 'SettingsChanged',
@@ -340,7 +340,7 @@ test('given text in any script, when it is searched, then case and the form of i
   }
 })
 
-test('given a position that is not there yet, when waiting, then it is there as soon as it comes, or not in time', async () => {
+test('given a position that is not there yet, when waiting, then the wait ends as soon as it comes, or when the time is up', async () => {
   const next = log.events.at(-1)!.position + 100n
   assert.is(await answer(models.waitFor(next, 30)), false)
   const waiting = answer(models.waitFor(next, 5_000))

@@ -101,7 +101,7 @@ const count = ({ log }: Context, type: string): number =>
   log.all().filter((event) => event.type === type).length
 const look = ({ servers }: Context) => Promise.all(servers.map((server) => server.look()))
 
-test('given one that waits, when its time comes, then one of two servers carries it out, once, and others keep theirs', async (context) => {
+test('given an erasure that waits, when its time comes, then one of two servers carries it out, once, and other people keep their data', async (context) => {
   await asked(context, HOUR)
   await look(context)
   assert.is(count(context, 'ErasureBegun'), 0)
@@ -117,7 +117,7 @@ test('given one that waits, when its time comes, then one of two servers carries
   await look(context)
   assert.is(count(context, 'ErasureBegun'), 1)
 })
-test('given one that was withdrawn, then nothing is erased', async (context) => {
+test('given an erasure that was withdrawn, then nothing is erased', async (context) => {
   await asked(context, HOUR)
   await act(context, { type: 'WithdrawErasure', subject: 'alice' })
   context.clock.ms += 2 * HOUR
@@ -167,7 +167,7 @@ test('given an appeal that nobody decided, then the erasure waits for it', async
   await look(context)
   assert.is(count(context, 'ErasureDone'), 1)
 })
-test('given a server that died over one, then another begins it again after ten minutes', async (context) => {
+test('given a server that died during one, then another starts it again after ten minutes', async (context) => {
   await asked(context, 0)
   const { id: erasure } = [...context.outside.state()!.erasures.values()][0]!
   await act(context, { type: 'BeginErasure', erasure, subject: 'alice' })

@@ -59,7 +59,7 @@ const parts = () => {
   return { world, all: health, projections: async () => (await health()).projections! }
 }
 
-test('given constant traffic that the tables follow closely, then they are never said to be behind', async () => {
+test('given constant traffic that the tables follow closely, then they are never reported as behind', async () => {
   const { world, projections } = parts()
   for (let second = 0; second < 120; second += 10) {
     world.now = second * 1_000
@@ -82,7 +82,7 @@ test('given tables that stand still while the log goes on, then after half a min
   assert.ok((await projections()).ok)
 })
 
-test('given a log that ends with bookkeeping, then the tables are not said to be behind it, also after the next event', async () => {
+test('given a log that ends with bookkeeping, then the tables are not reported as behind it, even after the next event', async () => {
   const { world, projections } = parts()
   world.tables = 20n
   world.log = 25n
@@ -102,7 +102,7 @@ test('given a log that ends with bookkeeping, then the tables are not said to be
   assert.ok((await projections()).ok)
 })
 
-test('given an event that is parked, then health says so and how many wait, and is well', async () => {
+test('given a parked event, then health says so and how many wait, and is still well', async () => {
   const { world, projections } = parts()
   const { parked_streams, error } = (await projections()) as { parked_streams?: number; error?: string }
   assert.equal([parked_streams, error], [0, undefined])
@@ -137,7 +137,7 @@ test('given tables of another log, or of one that went back, then they are not w
   }
 })
 
-test('given a log that was sealed under keys which are not here, then it says whose and what to do, and serves those who are here', async () => {
+test('given a log that was sealed under keys which are not here, then it says whose and what to do, and serves people whose keys are here', async () => {
   const { world, all } = parts()
   assert.equal((await all()).keys, { ok: true, vital: false })
   world.missing = 2
@@ -146,7 +146,7 @@ test('given a log that was sealed under keys which are not here, then it says wh
   assert.match(String(keys!.error), /alice, bob.*Restore the database/)
 })
 
-test('given a TURN server that does not answer, then it is not said to be well, and people are served', async () => {
+test('given a TURN server that does not answer, then that is reported, and people are served', async () => {
   const { world, all } = parts()
   assert.ok((await all()).turn.ok)
   world.turn = 'turn.test:3478 does not answer over UDP.'
@@ -154,7 +154,7 @@ test('given a TURN server that does not answer, then it is not said to be well, 
   assert.equal([turn.ok, turn.vital, turn.error], [false, false, world.turn])
 })
 
-test('given an event store that is reached and takes no writes, then it is not well, and says why', async () => {
+test('given an event store that answers but accepts no writes, then health is not well, and says why', async () => {
   const { world, all } = parts()
   world.refused = 'the disk is full'
   const { eventstore } = await all()
@@ -162,7 +162,7 @@ test('given an event store that is reached and takes no writes, then it is not w
   assert.match(String(eventstore.error), 'It takes no writes: the disk is full')
 })
 
-test('given notices that do not arrive, then it says which and what to do, and people are served', async () => {
+test('given notices that do not arrive, then health says which and what to do, and people are served', async () => {
   const { world, all } = parts()
   assert.equal((await all()).notices, { ok: true, vital: false })
   world.hears = false
@@ -173,7 +173,7 @@ test('given notices that do not arrive, then it says which and what to do, and p
   assert.match(String(notices!.error), /does not arrive \(erasures\).*pooler in session mode/)
 })
 
-test('given no tables to be asked, then it says so', async () => {
+test('given tables that can’t be asked, then health says so', async () => {
   const { world, projections } = parts()
   world.tables = null
   assert.not((await projections()).ok)

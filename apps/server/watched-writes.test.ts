@@ -27,7 +27,7 @@ test('given an event store that refuses writes, then that is reported until writ
   assert.is(memory.counts.appends, appends, 'nothing is written where nothing is wrong')
 })
 
-test('given an event store that is away, a wrong revision or an unknown outcome, then writes are not said to be refused', async () => {
+test('given an event store that is away, a wrong revision or an unknown outcome, then writes are not reported as refused', async () => {
   const memory = memoryLog()
   let state: 'up' | 'down' = 'down'
   const since = new Date(0)

@@ -133,7 +133,7 @@ test.after(async () => {
   await database.drop()
 })
 
-test('given a room’s bundle, of its whole time or a part, then it holds, and has each event once', async () => {
+test('given a room’s bundle, of its whole time or a part, then it verifies, and has each event once', async () => {
   const all = await check(whole)
   assert.equal(all.faults, [])
   assert.is(
@@ -145,7 +145,7 @@ test('given a room’s bundle, of its whole time or a part, then it holds, and h
   assert.ok(some.events > 0 && some.events < all.events, `${some.events} of ${all.events}`)
 })
 
-test('given a room that no API makes, or a time in which nothing happened, then its bundle holds', async () => {
+test('given a room that no API makes, or a time in which nothing happened, then its bundle verifies', async () => {
   for (const [from, to, room, events] of [
     [null, null, odd, written],
     [at(0), null, odd, written],
@@ -180,7 +180,7 @@ test('given a bundle’s state, then it is what the room’s own rules make of t
   assert.equal(end.opened, state.opened)
 })
 
-test('given any moment, then a bundle that ends there and one that begins there meet: the same state, and no event lost or duplicated', async () => {
+test('given any moment, then a bundle that ends there and one that begins there fit together: the same state, and no event lost or duplicated', async () => {
   for (const second of [0, 37, 150, 301, 302, 555, 700, 10_000]) {
     const before = await bundleOf(null, new Date(Date.parse(at(second)) - 1).toISOString())
     const after = await bundleOf(at(second), null)
@@ -196,7 +196,7 @@ test('given any moment, then a bundle that ends there and one that begins there 
   }
 })
 
-test('given states that earlier exports kept, then a bundle is the same to the byte and less of the log is read; an altered state is not believed', async () => {
+test('given states that earlier exports kept, then a bundle is the same to the byte and less of the log is read; an altered state is not used', async () => {
   const session = await connectSession(database.url, 'test')
   try {
     for (const second of [150, 555, 700]) {
@@ -360,7 +360,7 @@ const rewrite = (bytes: Buffer, change: (lines: string[]) => void): Buffer => {
 }
 const first = ({ faults }: Checked): Partial<Fault> | undefined => faults[0]
 
-test('given a careful alteration, then it is reported: an event, its absence, another order, a proof, a state, a time', async () => {
+test('given a careful alteration of an event, its absence, the order, a proof, a state or a time, then it is reported', async () => {
   const streams = split(whole).map((line) => /"stream":"([a-z]+)-/.exec(line.toString())?.[1])
   const half = 3 + Math.floor((streams.length - 6) / 2)
   // Two of one stream, since each stream's order is its own.
@@ -421,7 +421,7 @@ test('given a careful alteration, then it is reported: an event, its absence, an
   assert.is(first(shorter)?.part, 'file')
 })
 
-test('given the key of another log, or another key of the same name, then nothing holds', async () => {
+test('given the key of another log, or another key with the same name, then nothing verifies', async () => {
   for (const other of [
     signerOf('presence.test', Buffer.alloc(32, 4)),
     signerOf('another.test', Buffer.alloc(32, 3)),

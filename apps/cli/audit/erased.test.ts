@@ -22,7 +22,7 @@ const space = { type: 'post', id: 'alice/my-post' } as const
 const signer = signerOf('presence.test', Buffer.alloc(32, 5))
 const verifier = verifierOf(signer)
 
-test('given somebody who was erased, then old and new bundles hold, have the same leaves and none of their words, and everything verifies', async () => {
+test('given somebody who was erased, then old and new bundles verify, have the same leaves and none of their words, and so does the log', async () => {
   const database = await testDatabase()
   const vault = connectVault({ databaseUrl: database.url, masterKey: '0f'.repeat(32) })
   await vault.ready

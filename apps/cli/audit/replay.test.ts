@@ -18,7 +18,7 @@ await week.done()
 const moments = createMoments(week.log)
 const events = week.log.all().filter(({ stream }) => /^(space|chat|refusal)-/.test(stream))
 
-test('given what a terminal sends, then the keys are told apart', () => {
+test('given what a terminal sends, then the keys are recognised', () => {
   assert.equal(nextKey('\u001b[C ', false), { key: { kind: 'forward' }, length: 3 })
   assert.equal(nextKey('\u001b[D', true), { key: { kind: 'back' }, length: 3 })
   assert.equal(nextKey(' ', false), { key: { kind: 'pause' }, length: 1 })
@@ -46,7 +46,7 @@ test('given emoji of many parts, combining marks and characters without width, t
   assert.is(fit('ｗｉ', 3), 'ｗ…')
 })
 
-test('given words with control characters, then their JSON has none, and is the same value', () => {
+test('given words with control characters, then their JSON has none, and is still the same value', () => {
   for (const words of ['a\u001b[2J', '\u009b31mred\u007f', '\u202eevil\u2066\u2028\u2029', 'plain 🎉 é']) {
     const json = plainJson(JSON.stringify({ words }))
     assert.equal(JSON.parse(json), { words })

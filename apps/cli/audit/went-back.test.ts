@@ -29,7 +29,7 @@ const presence = async (...args: ReadonlyArray<string>) => {
   return { code: await runCommand(audit, args, { out: tell, err: tell }), said: said.join('\n') }
 }
 
-test('given a node whose older backup was put back, when an operator says so, then the server signs again, and verify tells what was lost', async () => {
+test('given a node on which an older backup was restored, when an operator says so, then the server signs again, and verify says what was lost', async () => {
   const database = await testDatabase()
   const pool = await createPostgresPool(database.url, { maxConnections: 2 })
   const signer = signerOf(ORIGIN, Buffer.from(SEED, 'hex'))

@@ -103,7 +103,7 @@ test('given a busy room and somebody who was erased, when a backup is made, then
       assert.not.ok(readFileSync(join(context.folder, file)).includes(secret), file)
 })
 
-test('given a backup, when it is verified, then it is restored to a spare place, and holds', async ({
+test('given a backup, when it is verified, then it is restored to a spare place, and its record verifies', async ({
   folder,
 }) => {
   const verified = await run(backup, 'verify', folder)
@@ -112,7 +112,7 @@ test('given a backup, when it is verified, then it is restored to a spare place,
   assert.match(verified.said, 'The backup was put back into a spare place, and holds.')
 })
 
-test('given a backup with secrets, and everything destroyed, when it is restored, then the chat is what it was, the record holds, and whoever was erased stays erased', async (context) => {
+test('given a backup with secrets, and everything destroyed, when it is restored, then the chat is what it was, the record verifies, and whoever was erased stays erased', async (context) => {
   const passphrase = join(context.dir, 'passphrase')
   const made = await run(
     backup,

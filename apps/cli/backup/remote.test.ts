@@ -87,7 +87,7 @@ let folder = ''
 let checksum = ''
 const isErased = (messages: ReadonlyArray<Message>) =>
   messages.filter(({ content }) => content === '').length === 3
-test('given a log on another server, when a backup is made while all runs, then it has the log’s events and the keys', async () => {
+test('given a log on another server, when a backup is made while everything runs, then it has the log’s events and the keys', async () => {
   const processes = await started(FIRST)
   const url = processes[1]!.url
   for (let i = 0; i < 6; i += 1) await say(url, i % 2 === 0 ? 'carol' : 'dave', `message ${i}`)
@@ -103,13 +103,13 @@ test('given a log on another server, when a backup is made while all runs, then 
   await Promise.all(processes.map((one) => one.stop()))
 })
 
-test('given the embedded node’s own backup, when the log is another server’s, then it refuses and says by which means', async () => {
+test('given the embedded node’s own backup, when the log is on another server, then it refuses and says what to use instead', async () => {
   const { code, said } = await run(FIRST, log, 'backup', join(dir, 'one-file'))
   assert.is(code, 1)
   assert.match(said, 'Back up that server with its own means')
 })
 
-test('given such a backup, when it is put back into an empty log and database, then the chat is what it was, the record holds, and who was erased stays so', async () => {
+test('given such a backup, when it is restored into an empty log and database, then the chat is what it was, the record verifies, and whoever was erased stays erased', async () => {
   const restored = await run(SECOND, restore, folder)
   assert.is(restored.code, 0, restored.said)
   const processes = await started(SECOND)

@@ -146,7 +146,7 @@ for (const [what, over, says, is] of SETTINGS)
     const given = whatIsGiven({ ...enough(), ...over })
     told(E.isRight(given) ? given.right.findings : assert.fail(given.left), says, is)
   })
-doctor('given nothing at all, then it says where to begin', () => {
+doctor('given no settings at all, then it says where to begin', () => {
   const given = whatIsGiven({ DATA_DIR: join(folder, 'none') })
   assert.match(E.isLeft(given) ? given.left : '', /run npm start first, or give --env FILE/)
 })
@@ -242,7 +242,7 @@ const DATABASE: ReadonlyArray<
   ],
 ]
 for (const [what, plant, says, is, over] of DATABASE)
-  doctor(`given ${what}, then that is told, and nothing was before`, async () => {
+  doctor(`given ${what}, then that is reported, and nothing was reported before`, async () => {
     const own = await testDatabase()
     const client = await lead(own.url)
     try {
@@ -265,7 +265,7 @@ for (const [what, plant, says, is, over] of DATABASE)
     }
   })
 
-doctor('given a database that can’t be used, then it says which and why', async () => {
+doctor('given a database that can’t be used, then it says where it is and why', async () => {
   const at = new URL(database.url)
   const nowhere = `postgres://x:x@${NOWHERE}/x`
   told(
@@ -474,7 +474,7 @@ const listening = async (server: Server): Promise<string> => {
   await once(server, 'listening')
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
-doctor('given a proxy that passes on only some of it, or nothing, then that is reported', async () => {
+doctor('given a proxy that passes on only some of the requests, or none, then that is reported', async () => {
   const node = await testNode(memoryLog())
   const health = (over: object = {}) =>
     JSON.stringify({ version: '1.2.3', checks: { eventstore: { ok: true }, ...over } })

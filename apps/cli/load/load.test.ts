@@ -53,7 +53,7 @@ const asked = ({ product, dir }: Context, key: string, ...more: string[]) => [
   ...['--rooms', '3', '--people', '3', '--rate', '20', '--steps', '2', '--seconds', '1', ...more],
 ]
 
-test('given the admins’ key, when rooms are filled and talk, then everybody hears everything, and the chart and the figures say how fast', async (context) => {
+test('given the admins’ key, when rooms are filled and people talk, then everybody receives everything, and the chart and the figures say how fast', async (context) => {
   const { code, said } = await run(...asked(context, 'key', '--json'))
   assert.is(code, 0, said)
   const result = JSON.parse(readFileSync(join(context.dir, 'result.json'), 'utf8'))
@@ -76,7 +76,7 @@ test('given the admins’ key, when rooms are filled and talk, then everybody he
   assert.match(again.said, 'is there already')
 })
 
-test('given a key that is not the admins’, or none, then nobody comes in', async (context) => {
+test('given a key that is not the admins’, or none, then nobody joins', async (context) => {
   for (const key of ['weak', 'missing']) {
     const { code, said } = await run(...asked(context, key, '--force'))
     assert.is(code, 1, said)
@@ -87,7 +87,7 @@ test('given a key that is not the admins’, or none, then nobody comes in', asy
   assert.is(refused.code, 1)
 })
 
-test('given a key that moderates every space, then it may bring a crowd too, until it is revoked', async (context) => {
+test('given a key that moderates every space, then it may create a test crowd, too, until it is revoked', async (context) => {
   const { product, dir } = context
   writeFileSync(join(dir, 'moderator'), await keyFrom(context, 'moderator', { permission: 'moderate' }))
   const { code, said } = await run(...asked(context, 'moderator', '--force'))

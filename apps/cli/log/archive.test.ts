@@ -90,7 +90,7 @@ test('given an impossible request, or something that does not exist, then it say
   assert.equal(readdirSync(rooms.dir), [])
 })
 
-test('given kills at each stage and at any moment, when it is run again, then it resumes, nothing is lost, and everything holds', async ({
+test('given kills at each stage and at any moment, when it is run again, then it resumes, nothing is lost, and everything verifies', async ({
   rooms,
 }) => {
   for (const stage of [...STAGES, ...Array.from({ length: KILLS }, (_, n) => n)]) {
@@ -120,7 +120,7 @@ test('given kills at each stage and at any moment, when it is run again, then it
   )
 })
 
-test('given the archives, when each is checked by the command, then each holds, and a wrong key is reported', async ({
+test('given the archives, when each is checked by the command, then each verifies, and a wrong key is reported', async ({
   rooms,
 }) => {
   const { vkey } = verifierOf(rooms.signer)

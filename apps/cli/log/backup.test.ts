@@ -112,7 +112,7 @@ backups(
 )
 
 backups(
-  'given what a backup or a restore can’t be made of, then it says why, and leaves things as they were',
+  'given a log or a file from which no backup or restore can be made, then it says why, and leaves things as they were',
   async ({ dir, node }) => {
     const refused = async (message: RegExp, ...args: string[]) => {
       const { code, said } = await run(...args)

@@ -20,7 +20,7 @@ const run = async (...args: string[]) => {
   return { code: await runCommand(command, ['scavenge', ...args], io), said: said.join('\n') }
 }
 
-test('given a long stream of which the last event counts, when scavenged, then it is told to its end, the file is smaller, and no text is left', async ({
+test('given a long stream of which only the last event counts, when it is scavenged, then progress is reported to the end, the file is smaller, and no old text is left', async ({
   node,
 }) => {
   const log = connectEventLog({ url: node.url })
@@ -52,13 +52,13 @@ test('given a long stream of which the last event counts, when scavenged, then i
   }
 })
 
-test('given that nobody listens there, then it says so in a sentence', async () => {
+test('given that nothing listens there, then it says so in a sentence', async () => {
   const { code, said } = await run('--from', 'esdb://127.0.0.1:9?tls=false')
   assert.is(code, 1)
   assert.match(said, /^The node at 127\.0\.0\.1:9 can't be reached: /)
 })
 
-test('given a file, then how it is called', async () => {
+test('given a file instead of an address, then it ends with 2 and its usage', async () => {
   assert.is((await run('file.ndjson')).code, 2)
 })
 

@@ -83,7 +83,7 @@ test('given an event that can’t be read, then its stream waits and others go o
   assert.match(out, /^1 stream$/m)
 })
 
-test('given the stream, then show has what waits, as the log has it, in order', async () => {
+test('given the stream, then show has the events that wait, as they are on the log, in order', async () => {
   const { code, out } = await call('show', stream)
   assert.is(code, 0)
   const events = JSON.parse(out) as ReadonlyArray<{
@@ -118,7 +118,7 @@ test('given a retry while nothing has changed, then nothing is applied and it sa
   assert.equal(await models.parked()(), { _tag: 'Right', right: { streams: 0n, events: 0n } })
 })
 
-test('given another program’s events, when they are let go of, then nothing of them waits, who did so is on the audit log, a rebuild of any batches has the same, and what comes after is taken as any stream’s', async () => {
+test('given another program’s events, when they are given up, then none of them waits, who did so is in the audit log, a rebuild in any batches gives the same, and later events are applied as usual', async () => {
   const alien = { type: 'document', id: '125' } as unknown as typeof space
   const theirs = 'chat-document:125'
   for (const n of [1, 2, 3]) await push(`theirs-${n}`, 10 + n, 'SomebodyElses', alien)
@@ -151,7 +151,7 @@ test('given another program’s events, when they are let go of, then nothing of
   }
 })
 
-test('given a stream of which nothing waits, or no reason, then nothing is let go of', async () => {
+test('given a stream of which nothing waits, or no reason, then nothing is given up', async () => {
   assert.is((await call('let-go', 'chat-document:999', '--reason', 'why')).code, 1)
   for (const args of [
     [],

@@ -61,7 +61,7 @@ setups(
   },
 )
 
-setups('given a file, when set up again, then no secret and no line of others changes', async ({ file }) => {
+setups('given a file, when set up again, then no secret and no other line changes', async ({ file }) => {
   await run('--env', file, ...FLAGS)
   const first = `${readFileSync(file, 'utf8')}\n# mine\nSESSION_TTL=600\n`
   writeFileSync(file, first, { mode: 0o644 })
@@ -110,7 +110,7 @@ for (const [what, flags, says] of WRONG)
     assert.equal(readFileSync(file, 'utf8'), '# as it was\n')
   })
 
-setups('given a secret that is there, when another is given, then it stays', async ({ file }) => {
+setups('given an existing secret, when another is given, then the existing one stays', async ({ file }) => {
   await run('--env', file, ...FLAGS)
   const before = readFileSync(file, 'utf8')
   const { code, err } = await run('--env', file, '--yes', '--set', `PRIVACY_MASTER_KEY=${'cd'.repeat(32)}`)

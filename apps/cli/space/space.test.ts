@@ -109,7 +109,7 @@ spaces(
   },
 )
 
-spaces('then the audit log has the name too', async ({ store, database }) => {
+spaces('then the audit log has the name, too', async ({ store, database }) => {
   const projector = await withLog(store.url, database.url, async (log) => {
     const running = runProjector({ log, databaseUrl: database.url })
     const client = new pg.Client({ connectionString: database.url })

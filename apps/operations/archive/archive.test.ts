@@ -65,7 +65,7 @@ test.before(async (context) => {
 })
 test.after(({ rooms }) => rooms.close())
 
-test('given a log archived to its last tenth under commands, then no command fails, the file is that much smaller, and every checkpoint is still proved', async ({
+test('given a log of which nine tenths are archived while commands come, then no command fails, the file is that much smaller, and every checkpoint is still proved', async ({
   rooms,
 }) => {
   await holds(rooms)
@@ -108,7 +108,7 @@ const archiveUntilThere = async (rooms: Rooms, before: Date, onStage: (stage: st
     }
 }
 
-test('given the archive, when it is checked anywhere, then it holds, and has a bundle of each room; a byte that is changed is named', async ({
+test('given the archive, when it is checked anywhere, then it verifies, and has a bundle of each room; a changed byte is reported', async ({
   rooms,
 }) => {
   const place = join(rooms.dir, 'archive-000001')
@@ -137,7 +137,7 @@ test('given the archive, when it is checked anywhere, then it holds, and has a b
   )
 })
 
-test('given a process that starts with nothing held and no snapshots, when people come, then rooms go on from how they stood', async ({
+test('given a process that starts with nothing in memory and no snapshots, when people come, then rooms continue from their saved states', async ({
   rooms,
 }) => {
   for (let room = 0; room < 4; room += 1)
@@ -153,7 +153,7 @@ test('given a process that starts with nothing held and no snapshots, when peopl
   assert.ok(E.isRight(looked) && looked.right !== null && looked.right.state.opened !== null)
 })
 
-test('given tables made anew, then they are the same through the archive, and without it are not made at all', async ({
+test('given a rebuild of the tables, then with the archive they are the same, and without it they are not rebuilt at all', async ({
   rooms,
 }) => {
   await rooms.settled()
@@ -178,7 +178,7 @@ test('given tables made anew, then they are the same through the archive, and wi
   }
 })
 
-test('given the archive somewhere else, when a moment before the cut is asked for, then it is said where it is; after the cut all is told', async ({
+test('given the archive somewhere else, when a moment before the cut is requested, then the answer says where it is; after the cut, every moment is answered', async ({
   rooms,
 }) => {
   const whole = (await momentsOn(rooms, hour(95))(1)) as { messages: ReadonlyArray<object> }
@@ -213,7 +213,7 @@ test('given the archive somewhere else, when a moment before the cut is asked fo
   }
 })
 
-test('given a bundle of what comes after the cut, then it needs no archive; one from the beginning is made through it', async ({
+test('given a bundle of what comes after the cut, then it needs no archive; one from the beginning is made with it', async ({
   rooms,
 }) => {
   const bundle = async (log: typeof rooms.archived, from: Date | null): Promise<number> =>
@@ -235,7 +235,7 @@ test('given a bundle of what comes after the cut, then it needs no archive; one 
   }
 })
 
-test('given who follows the log from before the cut, then it is said that some of it is in the archive; from after it, nothing', async ({
+test('given a reader who follows the log from before the cut, then they are told that some of it is in the archive; from after the cut, they are not', async ({
   rooms,
 }) => {
   assert.is((await archivedAfter(rooms.plain, 'start'))?.name, 'archive-000001')
@@ -245,7 +245,7 @@ test('given who follows the log from before the cut, then it is said that some o
   assert.is(await archivedAfter(rooms.plain, BigInt(made.right[0]!.position)), null)
 })
 
-test('given a second archive after the first, then it begins where that ended, and all of it still holds', async ({
+test('given a second archive after the first, then it begins where that ended, and everything still verifies', async ({
   rooms,
 }) => {
   await rooms.settled()
@@ -268,7 +268,7 @@ const rejects = async (work: Promise<unknown>, message: RegExp): Promise<void> =
   assert.match(said, message)
 }
 
-test('given tables that end before what is not on the log any more, then the projector waits, and says what to do', async ({
+test('given tables that end before what is no longer on the log, then the projector waits, and says what to do', async ({
   rooms,
 }) => {
   const { runProjector } = await import('../../projector/projector.ts')

@@ -80,7 +80,7 @@ test.after(async ({ rooms, session }) => {
   await rooms.close()
 })
 
-test('given days for refusals, looks and snapshots, when the log is archived, then each stays so long, shorter or longer than the rooms', async ({
+test('given days for refusals, looks and snapshots, when the log is archived, then each is kept for its own time, shorter or longer than the rooms', async ({
   rooms,
 }) => {
   const snapshot = { id: randomUUID(), type: 'Snapshot', data: {}, metadata: {} }
@@ -106,7 +106,7 @@ test('given a second archive with other days, when refusals that were archived b
   await holds(rooms)
 })
 
-test('given the tables as they were, then no row is gone from them by an archive alone', async ({
+test('given the tables, when the log is only archived, then no row is gone from them', async ({
   rooms,
   session,
 }) => {
@@ -115,7 +115,7 @@ test('given the tables as they were, then no row is gone from them by an archive
   assert.ok((await rowsOf(session, 'chat_messages', `created_at < '${hour(10).toISOString()}'`)) > 0)
 })
 
-test('given rows in plenty, when they are to go, then in steps of so many, the last up to the end', async ({
+test('given many rows, when they are deleted, then that is done in steps of a limited size, the last up to the end', async ({
   session,
 }) => {
   const iso = hour(60).toISOString()
@@ -126,7 +126,7 @@ test('given rows in plenty, when they are to go, then in steps of so many, the l
   assert.ok(steps.every(({ refusals }) => refusals <= hour(5).toISOString()))
 })
 
-test('given an archive that takes the tables with it, then what is in it is in no table, who is still there is known, and all is as a rebuild makes it', async ({
+test('given an archive that also cuts the tables, then what is in it is in no table, who is still there is known, and everything is as a rebuild makes it', async ({
   rooms,
   session,
   leave,
@@ -162,7 +162,7 @@ test('given an archive that takes the tables with it, then what is in it is in n
   assert.is(await audited('chat-', 70), 0)
 })
 
-test('given tables that were cut, when one projection alone is made anew, then it is cut as it was', async ({
+test('given tables that were cut, when one projection is rebuilt alone, then it is cut in the same way', async ({
   rooms,
 }) => {
   for (const only of ['audit', 'chat', 'sessions']) {
@@ -177,7 +177,7 @@ test('given tables that were cut, when one projection alone is made anew, then i
   }
 })
 
-test('given tables that were cut, when more is archived, then it goes on from there, and a bundle from before is made through the archives', async ({
+test('given tables that were cut, when more is archived, then that continues from there, and an earlier bundle is made with the archives', async ({
   rooms,
 }) => {
   const { exportBundleTo } = await import('../export/bundle.ts')

@@ -101,7 +101,7 @@ for (const [how, broken] of [
   ['answers without end', (response) => void response.write('x'.repeat(1_100_000))],
   ['leads elsewhere', (response) => response.writeHead(302, { location: 'http://127.0.0.1:2/' }).end()],
 ] as ReadonlyArray<readonly [string, (response: ServerResponse) => void]>)
-  test(`given DLUX’s API that ${how}, then what it said stands, Hive’s goes on, and the error is told`, async () => {
+  test(`given DLUX’s API that ${how}, then its last answer stays, Hive’s is updated, and the error is reported`, async () => {
     answer = broken
     node.setRanked('dlux', ['iris/from-hive'])
     await db.query('UPDATE content_follow SET last_error = NULL')
@@ -118,7 +118,7 @@ for (const [how, broken] of [
     await follower.stop()
   })
 
-test('given a node that fails, then the next is asked; given none, then what is known stands', async () => {
+test('given a node that fails, then the next is asked; given none, then the last answer stays', async () => {
   answer = lists([])
   const other = await startHiveStandIn()
   other.set('dlux', 'broken')
@@ -134,7 +134,7 @@ test('given a node that fails, then the next is asked; given none, then what is 
   await other.close()
 })
 
-test('given two that would ask, then one does', async () => {
+test('given two processes that would ask, then one does', async () => {
   const [first, second] = [follow(), follow()]
   await until(
     'one follows',
@@ -144,7 +144,7 @@ test('given two that would ask, then one does', async () => {
   await Promise.all([first.stop(), second.stop()])
 })
 
-test('given the settings of another time, when nobody is asked any more, then nothing of it is listed', async () => {
+test('given posts from earlier settings, when nobody is asked any more, then none of them is listed', async () => {
   await forgetAlive(database.url)
   assert.ok(await isListed())
 })

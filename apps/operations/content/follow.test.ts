@@ -168,7 +168,7 @@ test.before(async () => {
   )
 })
 
-test('given what publish --sql prints, run by the owner, then all is copied, and every change of whatever kind is followed', async () => {
+test('given what publish --sql prints, when the owner runs it, then everything is copied, and every kind of change is followed', async () => {
   const follower = follow('auto')
   await until(isEqual)
   const following = await readFollowing(local)
@@ -199,7 +199,7 @@ test('given what publish --sql prints, run by the owner, then all is copied, and
   await follower.stop()
 })
 
-test('given two servers, when a replicated post is hidden or a permission taken, then both know within a second', async () => {
+test('given two servers, when a replicated post is hidden or a permission is taken away, then both know within a second', async () => {
   const follower = follow('replication')
   const clock = { now: () => Date.now() }
   const nodes = await Promise.all(
@@ -274,11 +274,11 @@ test('given changes at a steady rate, then each is here within a second', async 
   await follower.stop()
 })
 
-test('given both sides killed while much changes, then they are equal at the end: by replication', async () => {
+test('given both sides killed while much changes, then they are equal in the end: by replication', async () => {
   await killEachSide(() => follow('replication'))
 })
 
-test('given a slot that is gone, or another history of the primary, then all is copied anew and nobody sees an empty list', async () => {
+test('given a slot that is gone, or another history of the primary, then everything is copied again and nobody sees an empty list', async () => {
   const follower = follow('replication')
   await until(isEqual)
   await follower.stop()
@@ -301,7 +301,7 @@ test('given a slot that is gone, or another history of the primary, then all is 
   await again.stop()
 })
 
-test('given a primary’s table that is emptied and filled again, then what is known stands meanwhile; emptied for good, it goes', async () => {
+test('given a primary’s table that is emptied and filled again, then the known rows stay meanwhile; if it stays empty, they are removed', async () => {
   const follower = follow('replication', { emptyMs: 1_500 })
   await until(isEqual)
   await ask(owner, 'CREATE TABLE kept AS SELECT * FROM posts')
@@ -340,11 +340,11 @@ test('given a primary that grants no replication, then it is polled, and health 
   await follower.stop()
 })
 
-test('given both sides killed while much changes, then they are equal at the end: by polling', async () => {
+test('given both sides killed while much changes, then they are equal in the end: by polling', async () => {
   await killEachSide(() => follow('polling'))
 })
 
-test('given a primary that is away, then rooms go on with what is known, and health tells the error', async () => {
+test('given a primary that is away, then rooms go on with what is known, and health shows the error', async () => {
   const follower = follow('polling')
   await until(isEqual)
   await primary.kill()

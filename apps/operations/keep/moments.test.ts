@@ -135,7 +135,7 @@ const write = (log: MemoryLog, room: Acts): void => {
 
 const test = suite('moments')
 
-test('given clocks that differ, a time ends at the first event of the room that says a later one', () =>
+test('given clocks that differ, then a moment by time ends at the room’s first event with a later time', () =>
   fc.assert(
     fc.asyncProperty(acts, fc.integer({ min: -5, max: 200 }), fc.boolean(), async (room, second, isKept) => {
       const log = memoryLog()
@@ -170,7 +170,7 @@ test('given clocks that differ, a time ends at the first event of the room that 
     { numRuns: RUNS },
   ))
 
-test('given any way and order of keeping, by two at once and with writes that fail, the same moments are kept', () =>
+test('given any way and order of keeping, by two at once and with failing writes, then the same moments are kept', () =>
   fc.assert(
     fc.asyncProperty(acts, fc.nat(), async (room, seed) => {
       const [whole, torn] = [memoryLog(), memoryLog()]
@@ -204,7 +204,7 @@ test('given any way and order of keeping, by two at once and with writes that fa
     { numRuns: RUNS },
   ))
 
-test('given moments that were kept of another log, they are not believed', async () => {
+test('given moments that were kept from another log, then they are not used', async () => {
   const log = memoryLog()
   const other = memoryLog()
   const room = (n: number): Acts => Array.from({ length: 60 }, (_, i) => ['join', (i * n) % 13, 0])
@@ -221,7 +221,7 @@ test('given moments that were kept of another log, they are not believed', async
     )
 })
 
-test('given a crowd, its moments are kept the more seldom, and in parts where they are long', async () => {
+test('given a crowd, then its moments are kept less often, and in parts if they are long', async () => {
   const log = memoryLog()
   log.push(SPACE, ...Array.from({ length: 6_000 }, (_, n) => joined(n, iso(n))))
   await keepRoom(log, ROOM)
@@ -237,7 +237,7 @@ test('given a crowd, its moments are kept the more seldom, and in parts where th
   }
 })
 
-test('given what is personal, nothing of it is in what is kept', async () => {
+test('given personal data, then none of it is in what is kept', async () => {
   const log = memoryLog()
   write(
     log,
@@ -249,7 +249,7 @@ test('given what is personal, nothing of it is in what is kept', async () => {
   assert.not.match(text, /secret/)
 })
 
-test('given a log that is sealed, the words are opened, and read again only where folding did not read them', async () => {
+test('given a sealed log, then the words are opened, and read again only if folding did not read them', async () => {
   const stored = memoryLog()
   write(
     stored,
@@ -303,7 +303,7 @@ const noticed = (recorded: RecordedEvent) => {
 const isMoment = ({ stream }: { readonly stream: string }): boolean => stream.startsWith('moments-')
 const failing = (error: unknown) => assert.unreachable(String(error))
 
-test('given a keeper that is told of events as they come, moments are there when they are due, and nothing is read', async () => {
+test('given a keeper that gets events as they come, then moments are kept when they are due, and nothing is read', async () => {
   const log = memoryLog()
   const keeper = keepMoments({ log, every: EVERY, onError: failing })
   log.follow((event) => keeper.notice([noticed(event)]))
@@ -318,7 +318,7 @@ test('given a keeper that is told of events as they come, moments are there when
   await keeper.stop()
 })
 
-test('given a keeper that starts in the middle of a room, it reads the room once', async () => {
+test('given a keeper that starts in the middle of a room, then it reads the room once', async () => {
   const log = memoryLog()
   const talkOf = (n: number): Acts => Array.from({ length: n }, (_, i) => ['post', i % 13, 0])
   write(log, talkOf(3 * EVERY))
@@ -347,7 +347,7 @@ const mishaps = fc.array(
   ),
   { maxLength: 12 },
 )
-test('given whatever comes between, what is kept from what was told is what is kept by reading', () =>
+test('given anything in between, then what is kept from events as they come is the same as by reading', () =>
   fc.assert(
     fc.asyncProperty(
       acts,
@@ -405,7 +405,7 @@ test('given whatever comes between, what is kept from what was told is what is k
     { numRuns: RUNS },
   ))
 
-test('given a keeper that is told while it reads, it goes on from there without reading again', async () => {
+test('given a keeper that gets events while it reads, then it continues from there without reading again', async () => {
   const log = memoryLog()
   const talkOf = (n: number): Acts => Array.from({ length: n }, (_, i) => ['post', i % 13, 0])
   write(log, talkOf(2 * EVERY - 1))
@@ -428,7 +428,7 @@ test('given a keeper that is told while it reads, it goes on from there without 
   await keeper.stop()
 })
 
-test('given an event that can’t be read, then every moment before it is told all the same, and none after it', async () => {
+test('given an event that can’t be read, then every moment before it can be shown, and none after it', async () => {
   const [log, whole] = [memoryLog(), memoryLog()]
   const room: Acts = Array.from({ length: 30 }, (_, i) => [i % 2 === 0 ? 'join' : 'post', i % 7, 0])
   serial = 0
@@ -457,7 +457,7 @@ test('given an event that can’t be read, then every moment before it is told a
   assert.is((await explainEvent(moments, createPast(moments), event!)).happened?.outcome, 'accepted')
 })
 
-test('given events that can’t be read, then a replay shows that they are there and goes on, both ways and from behind them', async () => {
+test('given events that can’t be read, then a replay shows that they are there and goes on, in both directions and from after them', async () => {
   const log = memoryLog()
   const room: Acts = Array.from({ length: 6 * EVERY }, (_, i) => [i % 2 === 0 ? 'join' : 'post', i % 7, 0])
   serial = 0
@@ -520,7 +520,7 @@ test('given events that can’t be read, then a replay shows that they are there
   }
 })
 
-test('given a replay while the room goes on, then each event comes once and in order, and streams that are at their end cost no read for each', async () => {
+test('given a replay while the room goes on, then each event comes once and in order, and streams at their end do not cost a read for each event', async () => {
   const log = memoryLog()
   const more = (count: number): void =>
     write(
@@ -554,7 +554,7 @@ test('given a replay while the room goes on, then each event comes once and in o
   assert.ok(reads - before < 100, `${reads - before} reads`)
 })
 
-test('given kept moments that somebody rewrote, took further or made up, each is found by folding the room again', async () => {
+test('given kept moments that somebody rewrote, advanced or made up, then each is found by folding the room again', async () => {
   const people: Acts = Array.from({ length: 20 * EVERY }, (_, i) => [
     i % 5 === 4 ? 'leave' : i % 2 === 0 ? 'join' : 'post',
     i % 11,
@@ -594,7 +594,7 @@ test('given kept moments that somebody rewrote, took further or made up, each is
   assert.equal(await faultsOf(longer), [`${last.stream} ${Number(last.revision) + 1}`])
 })
 
-test('given a room of which nothing is kept yet, the first to ask has it kept where there is a writer', async () => {
+test('given a room of which nothing is kept yet, then the first reader has it kept, if there is a writer', async () => {
   const log = memoryLog()
   write(
     log,
@@ -610,7 +610,7 @@ test('given a room of which nothing is kept yet, the first to ask has it kept wh
 
 /* ── why ────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-test('given an event that the rules would not have allowed, why does not agree', async () => {
+test('given an event that the rules would not have allowed, then why does not agree', async () => {
   const log = memoryLog()
   const at = iso(0)
   const mallory: Actor = { kind: 'account', id: 'mallory' }
@@ -634,7 +634,7 @@ test('given an event that the rules would not have allowed, why does not agree',
   assert.is(why.verdict?.code, 'forbidden')
 })
 
-test('given a refusal from before refusals kept what was asked, why says what it can and what it can’t', async () => {
+test('given a refusal from before refusals kept what was asked, then why says what it can and what it can’t', async () => {
   const log = memoryLog()
   const at = iso(0)
   const mallory: Actor = { kind: 'account', id: 'mallory' }
@@ -661,7 +661,7 @@ test('given a refusal from before refusals kept what was asked, why says what it
   assert.match(limited.says.join(' '), /more was sent than one caller may send/)
 })
 
-test('given words that were erased since, the moment and the explanation say so and still hold', async () => {
+test('given words that were erased since, then the moment and the explanation say so and are still right', async () => {
   const log = memoryLog()
   const at = iso(0)
   log.push(

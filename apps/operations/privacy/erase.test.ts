@@ -211,7 +211,7 @@ test('given what people said, then it is in the tables and not in the store’s 
   assert.equal(filesWith(store.dataDir, [...HERS, 'bob answers', '198.51.100.5', 'OtherBrowser']), [])
 })
 
-test('given live tables, then they equal rebuilt ones, and an export has all of hers', async () => {
+test('given live tables, then they equal rebuilt ones, and an export has all her data', async () => {
   const { differences } = await rebuild({ log, databaseUrl: database.url, compare: true, swap: false })
   assert.equal(differences, [])
   const held = await heldOn('alice')
@@ -254,7 +254,7 @@ test('given the erasure, then the tables equal rebuilt ones, and a swapped-in re
   assert.equal(await found(HERS), {})
 })
 
-test('given the erasure, then that it was asked for is in the audit log and in the tree, without why', async () => {
+test('given the erasure, then the request is in the audit log and in the tree, without its reason', async () => {
   const inTables = () =>
     session.run(sql.unsafe`SELECT a.target, a.details, a.space_id FROM presence_audit_log a
       JOIN proof_leaves p USING (position) WHERE a.action = 'ErasureRequested'`)
@@ -266,7 +266,7 @@ test('given the erasure, then that it was asked for is in the audit log and in t
   )
 })
 
-test('given the erasure, then every row’s hash still follows from the log as it stands', async () => {
+test('given the erasure, then every row’s hash still follows from the log as it is', async () => {
   const rows = await session.run(
     sql.unsafe`SELECT position, hash, prev_hash FROM presence_audit_log ORDER BY position`,
   )
@@ -294,7 +294,7 @@ test('given the erasure, then every row’s hash still follows from the log as i
   assert.is(n, rows.length)
 })
 
-test('given the erasure, then exports of the log and of her hold nothing of hers but that it was erased', async () => {
+test('given the erasure, then exports of the log and of her data have nothing of hers except that it was erased', async () => {
   const file = join(tmpdir(), `erased-${process.pid}.ndjson`)
   await exportLog(raw, file, () => {})
   const text = readFileSync(file, 'utf8')
@@ -306,7 +306,7 @@ test('given the erasure, then exports of the log and of her hold nothing of hers
   assert.ok(JSON.stringify(await heldOn('bob')).includes('bob answers 10'))
 })
 
-test('given that she comes back, then her new words are kept under a new key, and erased in their turn', async () => {
+test('given that she comes back, then her new words are kept under a new key, and can be erased, too', async () => {
   await append([
     from(rooms[0], message('back', 'alicesaid again', 9_100)),
     from(rooms[0], edited('a0-3', alice, 'alicesaid anew')),
@@ -349,7 +349,7 @@ test('given a second request, then there is nothing to erase, and nothing change
   assert.is(waits, 1)
 })
 
-test('given words that are said while they are erased, then nothing of hers is left once all is applied', async () => {
+test('given words that are said during the erasure, then nothing of hers is left once everything is applied', async () => {
   const said = append(
     Array.from({ length: 600 }, (_, i) => from(rooms[1], message(`race-${i}`, `alicesaid race ${i}`, 9_200))),
   )

@@ -65,14 +65,14 @@ const withRecord = async (
   }
 }
 
-test('given a person who asked for it, when they are erased, then verify holds nothing against it', () =>
+test('given a person who asked for it, when they are erased, then verify reports nothing', () =>
   withRecord(async ({ stored, databaseUrl, faults }) => {
     assert.equal(await faults(), [])
     await erase({ log: stored, databaseUrl, subject: 'alice', masterKey })
     assert.equal(await faults(), [])
   }))
 
-test('given a key that was destroyed in Postgres, with a made-up request, another’s, or none, then verify names it', () =>
+test('given a key that was destroyed in Postgres, with a made-up request, another’s, or none, then verify reports it', () =>
   withRecord(async ({ stored, databaseUrl, exec, faults }) => {
     const { requestId } = await erase({ log: stored, databaseUrl, subject: 'alice', masterKey })
     for (const by of [randomUUID(), requestId]) {
@@ -85,7 +85,7 @@ test('given a key that was destroyed in Postgres, with a made-up request, anothe
     assert.match((await faults()).join(), /1 key .* not in this database \(bob\)/)
   }))
 
-test('given requests that somebody wrote to the log, when all are carried out again, then they erase nobody, and are named', () =>
+test('given requests that somebody wrote to the log, when all are carried out again, then they erase nobody, and are reported', () =>
   withRecord(async ({ stored, databaseUrl, exec, keysOf }) => {
     await erase({ log: stored, databaseUrl, subject: 'alice', masterKey })
     const [genuine] = await erasureRequests(stored)

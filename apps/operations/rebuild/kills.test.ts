@@ -60,7 +60,7 @@ const dump = async (session: DatabaseSession): Promise<Readonly<Record<string, R
   }
 }
 
-test(`given a rebuild killed with -9 at ${KILLS} points, then the tables are the old ones or the new ones, whole, and the next rebuild ends well`, async () => {
+test(`given a rebuild killed with -9 at ${KILLS} points, then the tables are completely the old ones or the new ones, and the next rebuild succeeds`, async () => {
   const [store, database] = await Promise.all([testEventStore(), testDatabase()])
   const log = connectEventLog({ url: store.url })
   const projector = runProjector({ log, databaseUrl: database.url })

@@ -47,7 +47,7 @@ const sealed = async () => {
   }
 }
 
-test('given a log whose keys are in another database, when it is looked at, then it says so and whose, before any message is read', async () => {
+test('given a log whose keys are in another database, when it is checked, then it says so and whose they are, before any message is read', async () => {
   const { other, own, stored, close } = await sealed()
   assert.is(await lookForKeys(sealedLog(stored, own.vault), own.vault.missing), null)
   const said = await lookForKeys(other.log, other.vault.missing)
@@ -55,7 +55,7 @@ test('given a log whose keys are in another database, when it is looked at, then
   await close()
 })
 
-test('given such a log, when tables are rebuilt, then nothing is swapped; unless that is asked for', async () => {
+test('given such a log, when tables are rebuilt, then nothing is swapped, unless that is asked for', async () => {
   const { other, words, close } = await sealed()
   const missingKeys = () => missingSentence(other.vault.missing())
   try {
@@ -70,7 +70,7 @@ test('given such a log, when tables are rebuilt, then nothing is swapped; unless
   await close()
 })
 
-test('given a database from before one of them came, then it is that one’s key that is missing; and none once it is restored', async () => {
+test('given a database from before one person came, then that person’s key is missing, and none once it is restored', async () => {
   const { other, own, session, words, close } = await sealed()
   const from = await connectSession(own.databaseUrl, 'test')
   const restore = async (subject: string) => {

@@ -35,7 +35,7 @@ const withTables = async (
   }
 }
 
-test('given each of them rebuilt alone, then its tables are made anew, the others are not touched, and the writer goes on', () =>
+test('given each projection rebuilt alone, then its tables are rebuilt, the others are not touched, and the writer goes on', () =>
   withTables(async (log, databaseUrl, session, projector) => {
     const truth = await dumpTables(session, 'public')
     for (const only of PROJECTION_NAMES) {
@@ -64,7 +64,7 @@ test('given each of them rebuilt alone, then its tables are made anew, the other
     assert.equal(differences, [])
   }))
 
-test('given other streams parked than would be now, then it is refused, and nothing is changed', () =>
+test('given different parked streams than there would be now, then it is refused, and nothing is changed', () =>
   withTables(async (log, databaseUrl, session, projector) => {
     const { stream, event } = recorded(space, posted('strange', 'so', 901))
     const end = log.push(stream, { ...event, type: 'MessageShouted' })
@@ -83,7 +83,7 @@ test('given other streams parked than would be now, then it is refused, and noth
     await rebuild({ log, databaseUrl, only: 'audit' })
   }))
 
-test('given a name that is none, then it says which there are', async () => {
+test('given an unknown name, then it says which names there are', async () => {
   try {
     await rebuild({ log: memoryLog(), databaseUrl: 'postgres://nowhere', only: 'everything' })
     assert.unreachable()

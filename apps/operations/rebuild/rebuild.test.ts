@@ -145,7 +145,7 @@ test('given many messages with every odd text, ids used twice and edits, when re
     await projector.stop()
   }))
 
-test('given words that are no Unicode and days that no calendar has among many messages, when rebuilt, then the same is parked as was', () =>
+test('given invalid Unicode and impossible dates among many messages, when rebuilt, then the same events are parked as before', () =>
   withDatabase(async (databaseUrl, session) => {
     const log = memoryLog(1)
     for (let i = 0; i < 120; i += 1) say(log, recorded(space, posted(`m${i}`, `words ${i}`, i)))
@@ -169,7 +169,7 @@ test('given words that are no Unicode and days that no calendar has among many m
     await projector.stop()
   }))
 
-test('given a row that somebody touched, when compared, then it is named', () =>
+test('given a row that somebody changed, when compared, then it is named', () =>
   withDatabase(async (databaseUrl, session) => {
     const log = memoryLog()
     const projector = runProjector({ log, databaseUrl })
@@ -222,7 +222,7 @@ test('given a rebuild that was cut off, then the live tables are untouched and t
     await projector.stop()
   }))
 
-test('given a parked stream, when it is mended and retried, then the tables are as if nothing had happened', () =>
+test('given a parked stream, when it is repaired and retried, then the tables are as if nothing had happened', () =>
   withDatabase(async (databaseUrl, session) => {
     const log = memoryLog()
     const projector = runProjector({ log, databaseUrl })
@@ -260,7 +260,7 @@ test('given a parked stream, when it is mended and retried, then the tables are 
     await projector.stop()
   }))
 
-test('given a stream that stays unreadable, when rebuilt, then it is parked anew and the rest is there', () =>
+test('given a stream that stays unreadable, when rebuilt, then it is parked again and the rest is there', () =>
   withDatabase(async (databaseUrl, session) => {
     const log = memoryLog()
     const strange = recorded(space, posted('m1', 'one', 1))

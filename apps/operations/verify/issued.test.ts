@@ -111,7 +111,7 @@ const withIssued = async (
   })
 }
 
-test('given checkpoints, then each says its number and its time, and they are on the log too', () =>
+test('given checkpoints, then each has its number and its time, and they are on the log, too', () =>
   withIssued(3, async ({ signer, notes, server, found }) => {
     const note = await server(true).issue()
     const { extensions, size } = openCheckpoint(note, verifierOf(signer))!
@@ -122,7 +122,7 @@ test('given checkpoints, then each says its number and its time, and they are on
     assert.equal(await found(), [])
   }))
 
-test('given a row of proof_checkpoints that is gone, then it is named, and the next server puts it back', () =>
+test('given a missing row of proof_checkpoints, then it is named, and the next server puts it back', () =>
   withIssued(4, async ({ found, server }) => {
     await exec('DELETE FROM proof_checkpoints WHERE number IN (2, 4)')
     assert.equal(await found(), [`log missing 2`, `log missing 4`])
@@ -135,7 +135,7 @@ test('given a row of proof_checkpoints that is gone, then it is named, and the n
     assert.is((await found()).length, 5)
   }))
 
-test('given a row that is gone and was on no log, then the numbers of those behind it name it', () =>
+test('given a missing row that was not on the log, then the numbers of later rows reveal it', () =>
   withIssued(
     4,
     async ({ found, notes, server }) => {
@@ -155,7 +155,7 @@ test('given a row that is gone and was on no log, then the numbers of those behi
     false,
   ))
 
-test('given a row that says another time or number than was signed, then it is named', () =>
+test('given a row with another time or number than was signed, then it is named', () =>
   withIssued(2, async ({ found }) => {
     await exec(`UPDATE proof_checkpoints SET issued_at = issued_at - interval '1 day' WHERE number = 1`)
     assert.equal(await found(), ['proof_checkpoints row 1'])
@@ -165,7 +165,7 @@ test('given a row that says another time or number than was signed, then it is n
     assert.ok(named.includes('proof_checkpoints row 2') && named.includes(`log missing 2`), named.join())
   }))
 
-test('given a log in which somebody without the key wrote a checkpoint, then it is named, and not taken over', () =>
+test('given a checkpoint written to the log by somebody without the key, then it is named, and not put into the table', () =>
   withIssued(1, async ({ signer, stream, found, server }) => {
     const forged = signCheckpoint(
       { origin: signer.name, size: leaves, root: randomBytes(32), extensions: ['number 2'] },
@@ -178,7 +178,7 @@ test('given a log in which somebody without the key wrote a checkpoint, then it 
     assert.equal(await found(), [`log signature 1`])
   }))
 
-test('given the newest row gone while the server is up, then it is put back before the next is signed', () =>
+test('given the newest row missing while the server is up, then it is put back before the next is signed', () =>
   withIssued(
     1,
     async ({ server, found }) => {
@@ -221,14 +221,14 @@ test('given servers that take turns, then each checkpoint is on the log as soon 
     }
   }))
 
-test('given a row whose columns say another root than was signed, then nothing more is signed', () =>
+test('given a row whose columns have another root than was signed, then nothing more is signed', () =>
   withIssued(1, async ({ server }) => {
     await exec('UPDATE proof_checkpoints SET size = 0')
     await grow()
     assert.is(await server(true).issue(), 'altered')
   }))
 
-test('given a server from before they were numbered among others, then what it issues has its number too', () =>
+test('given a server from before checkpoints were numbered among others, then its checkpoints get numbers, too', () =>
   withIssued(1, async ({ signer, notes, server, found }) => {
     const { vkey } = verifierOf(signer)
     /** As such a server writes it. */
@@ -251,7 +251,7 @@ test('given a server from before they were numbered among others, then what it i
     assert.equal(await found(), [])
   }))
 
-test('given a log that takes long, when a checkpoint is asked for, then the last one is told, and what it does not cover is waited for', () =>
+test('given a slow log, when a checkpoint is requested, then the last one is returned, unless it does not cover what is needed, which is waited for', () =>
   withIssued(0, async ({ signer }) => {
     let held: Promise<void> | undefined
     const slow = {

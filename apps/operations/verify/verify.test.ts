@@ -69,7 +69,7 @@ const issue = async (proofs: Awaited<ReturnType<typeof proofsOn>>['proofs']) => 
   return issued.right.checkpoint
 }
 
-test('given tables that nobody touched, then nothing differs, and every checkpoint holds', () =>
+test('given tables that nobody changed, then nothing differs, and every checkpoint is valid', () =>
   withTables(async (log, databaseUrl) => {
     const { proofs, pool } = await proofsOn(databaseUrl)
     const { size, note } = await issue(proofs)
@@ -122,7 +122,7 @@ const turned = (column: string, type: string): string => {
   }
 }
 
-test(`given a row flipped, deleted, put in or swapped in ${TRIALS} trials over every table, then each is named`, () =>
+test(`given a row changed, deleted, inserted or swapped in ${TRIALS} trials over every table, then each is named`, () =>
   withTables(async (log, databaseUrl, session) => {
     const { schema } = await rebuild({ log, databaseUrl, swap: false, keep: true })
     const columns = new Map<string, Array<{ name: string; type: string }>>()
@@ -252,7 +252,7 @@ test(`given a row flipped, deleted, put in or swapped in ${TRIALS} trials over e
     }
   }))
 
-test('given a checkpoint that was changed, signed by another, or of another log, then it is named', () =>
+test('given a checkpoint that was changed, signed by another key, or made for another log, then it is named', () =>
   withTables(async (log, databaseUrl, session) => {
     const { proofs, pool } = await proofsOn(databaseUrl)
     await issue(proofs)
@@ -312,7 +312,7 @@ test('given a log that grows and a projector at work, when verified meanwhile, t
     await projector.stop()
   }))
 
-test('given events gone from the log’s end, then the rows of them and the checkpoints over them are named', () =>
+test('given events missing at the log’s end, then their rows and the checkpoints that cover them are named', () =>
   withTables(async (log, databaseUrl) => {
     const { proofs, pool } = await proofsOn(databaseUrl)
     const { size } = await issue(proofs)
@@ -333,7 +333,7 @@ test('given events gone from the log’s end, then the rows of them and the chec
     await pool.end()
   }))
 
-test('given any event of the log rewritten, then every checkpoint from elsewhere that covers it fails, those from before it hold, and its row is named', () =>
+test('given any event of the log rewritten, then every checkpoint from elsewhere that covers it fails, earlier ones are valid, and its row is named', () =>
   withTables(async (log, databaseUrl) => {
     const leaves = log.events.map((event) => leafOf(event))
     const sizes = [1, 10, 33, 64, leaves.length]
@@ -362,7 +362,7 @@ test('given any event of the log rewritten, then every checkpoint from elsewhere
     }
   }))
 
-test('given a tree that lacks leaves, or is torn, when the projector starts, then it is whole again', () =>
+test('given a tree that lacks leaves at its end or within, when the projector starts, then it is complete again', () =>
   withTables(async (log, databaseUrl, session) => {
     for (const harm of [
       'DELETE FROM proof_leaves',
@@ -380,7 +380,7 @@ test('given a tree that lacks leaves, or is torn, when the projector starts, the
     }
   }))
 
-test('given an event rewritten in the store itself, then it is named, and held against an earlier checkpoint even where the tables were made anew', async () => {
+test('given an event rewritten in the store itself, then it is named, and contradicts an earlier checkpoint even if the tables were rebuilt', async () => {
   const [store, database] = await Promise.all([testEventStore(), testDatabase()])
   let log = connectEventLog({ url: store.url })
   const projector = runProjector({ log, databaseUrl: database.url })

@@ -104,7 +104,7 @@ const signedLog = async ({ signed }: Given) => {
   return { log, notes }
 }
 
-test('given a log that went back, when nobody says so, then nothing is signed, and what was signed is named', () =>
+test('given a log that went back, when nobody says so, then nothing more is signed, and the earlier checkpoints are named', () =>
   withTables(async (given) => {
     const { log } = await signedLog(given)
     const older = backTo(log, 3)
@@ -135,7 +135,7 @@ test('given a log that went back, when its key says so, then it is signed again 
     assert.is((await given.verified(older, ...notes)).failures.length, 0)
   }))
 
-test('given a log that went back as its key says, when an event of after that is altered, then every checkpoint of it is named', () =>
+test('given a log that went back as its key says, when a later event is altered, then every checkpoint of it is named', () =>
   withTables(async (given) => {
     const { log, notes } = await signedLog(given)
     const older = backTo(log, 3)
@@ -181,7 +181,7 @@ test('given a log that went back, when one without the key says so in its table,
     assert.is((await given.verified(older)).failures.length, 2)
   }))
 
-test('given tables and log that were both put back, when a restore says so, then the same numbers are signed again, and those of what is lost are told apart', () =>
+test('given tables and log that were both restored, when the restore says so, then the same numbers are signed again, and those of what is lost are distinguished', () =>
   withTables(async (given) => {
     const { log, notes } = await signedLog(given)
     await given.session.exec('DELETE FROM proof_checkpoints WHERE number > 1')
@@ -207,7 +207,7 @@ test('given nothing new on the log, when it is said that it went back, then a ch
     assert.equal(await given.verified(log), { failures: [], lost: 0, files: '' })
   }))
 
-test('given a log that went back twice, then what the later one says of the earlier is not said again', () => {
+test('given a log that went back twice, then a statement that the later one includes is not repeated', () => {
   const [a, b, c] = [
     { events: 50, at: '2026-01-01T00:00:00.000Z' },
     { events: 80, at: '2026-02-01T00:00:00.000Z' },
@@ -218,7 +218,7 @@ test('given a log that went back twice, then what the later one says of the earl
   assert.equal(together([a], [a]), [a])
 })
 
-test('given a server whose clock is ahead of the one that says it, then what it signed before is of before that all the same', () =>
+test('given a server whose clock is ahead of the one that says so, then what it signed earlier still counts as earlier', () =>
   withTables(async (given) => {
     const { log, notes } = await signedLog(given)
     const { at } = await sayWentBack(given.databaseUrl, given.signer, 2, 0)

@@ -141,7 +141,7 @@ const HOLDS = /^It holds/
 const each = EVENTS >= 10_000 ? test.skip : test
 
 each(
-  'given a room’s record, when it is opened without a network, then it checks itself, plays, and asks for nothing',
+  'given a room’s record, when it is opened without a network, then it checks itself, plays, and requests nothing',
   async (context) => {
     const { verdict, named, title, text } = await opened(context, context.html)
     assert.equal([HOLDS.test(verdict), named], [true, []], verdict)
@@ -197,7 +197,7 @@ each(
   },
 )
 each(
-  'given words from before they were committed to, then they are shown, and it says that they are not proved',
+  'given words from before there were commitments, then they are shown, and it says that they are not proved',
   async (context) => {
     const open = async (...[events]: Parameters<ReturnType<typeof sealedLog>['open']>) =>
       (await sealedLog(context.log, vault).open(events)).map((event) => ({
@@ -279,7 +279,7 @@ const isWithheld = ([, , says, event]: Fields): boolean => says === '-' && event
 const other = (letter: string): string => (letter === 'A' ? 'B' : 'A')
 
 each(
-  'given words that were not said, though sealed again by the key, then they are named',
+  'given words that were not said, even if sealed again with the key, then they are reported',
   async (context) => {
     const { html } = context
     const say = (value: unknown, salt: string): string => JSON.stringify({ salt, value })
@@ -313,7 +313,7 @@ each(
   },
 )
 each(
-  'given events, leaves, nodes, the checkpoint or its key altered, though sealed again, then they are named',
+  'given altered events, leaves, nodes, or an altered checkpoint or key, even if sealed again, then they are reported',
   async (context) => {
     const { html } = context
     const lineOf = (which: number, edit: (line: string) => string) =>
@@ -365,7 +365,7 @@ each(
 )
 
 each(
-  'given a byte of the record, the seal, the script, the style or the text altered anywhere, then it is named',
+  'given a byte of the record, the seal, the script, the style or the text altered anywhere, then that is reported',
   async (context) => {
     const { html } = context
     const { before, record, between, seal, after } = partsOf(html)
@@ -424,7 +424,7 @@ each(
     )
   },
 )
-each('given any text, then what is squeezed is put back as it was', () => {
+each('given any text, then it is the same after squeezing and back', () => {
   fc.assert(
     fc.property(
       fc.array(
@@ -444,13 +444,13 @@ each('given any text, then what is squeezed is put back as it was', () => {
     { numRuns: Number(process.env.PROPERTY_RUNS ?? 200) },
   )
 })
-each('given a commitment, then it is of the value in canonical form, and of the salt', () => {
+each('given a commitment, then it is made from the value in canonical form and the salt', () => {
   const salt = Buffer.alloc(16, 1).toString('base64')
   assert.is(commitmentTo({ b: 1, a: 2 }, salt), commitmentTo({ a: 2, b: 1 }, salt))
   assert.is.not(commitmentTo('a', salt), commitmentTo('a', Buffer.alloc(16, 2).toString('base64')))
 })
 if (EVENTS >= 10_000)
-  test('given so many events, then the file is 2 MB at most', async (context) => {
+  test('given 10,000 events or more, then the file has 2 MB at most', async (context) => {
     const { html } = await make(context.log, context.bundle, () => true)
     const began = performance.now()
     const { verdict } = await opened(context, html)

@@ -109,7 +109,7 @@ const written = async (
   return counts
 }
 
-test('given a room of 20, when messages are said, then each is one write to each socket, the answer in the sender’s, and of few bytes', async ({
+test('given a room of 20, when messages are posted, then each is one write of few bytes to each socket, with the answer in the sender’s', async ({
   talk,
 }) => {
   const { writes, bytes } = await written(() => talk(MESSAGES))
@@ -119,7 +119,7 @@ test('given a room of 20, when messages are said, then each is one write to each
   assert.ok(size <= 480, `${size} bytes a write`)
 })
 
-test('given a room of 20, when a message is said, then it is one append, and its words are written as JSON once for all who hear them', async ({
+test('given a room of 20, when a message is posted, then it is one append, and its words are written as JSON once for all recipients', async ({
   talk,
   appends,
 }) => {
@@ -162,7 +162,7 @@ const allocated = async (work: () => Promise<void>): Promise<number> => {
   }
 }
 
-test('given a room of 20, when a message is said, then what all of that allocates is bounded, its twenty hearers included', async ({
+test('given a room of 20, when a message is posted, then everything that this allocates is limited, including its twenty recipients', async ({
   talk,
 }) => {
   const bytes = (await allocated(() => talk(MESSAGES))) / MESSAGES

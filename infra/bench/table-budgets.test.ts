@@ -11,7 +11,7 @@ import { writeHistory } from './history.ts'
 
 const test = suite('budgets of an event in the tables')
 
-test('given rooms where people come, talk and go, then an event is few rows and bytes of the tables and their indexes', async () => {
+test('given rooms where people come, talk and go, then an event takes few rows and bytes in the tables and their indexes', async () => {
   const database = await testDatabase()
   const log = memoryLog()
   try {

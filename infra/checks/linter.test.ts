@@ -102,19 +102,19 @@ const ALLOWED: Readonly<Record<string, ReadonlyArray<string>>> = {
   'domain/a.test.ts': [`import fc from 'fast-check'`, `import { strict } from 'node:assert'`],
 }
 
-linter('given imports against the arrows, then each is told, and no other', () => {
+linter('given imports against the arrows, then each is reported, and no other', () => {
   const files = Object.fromEntries(Object.entries(FORBIDDEN).map(([path, lines]) => [path, used(lines)]))
   const found = lint(files).map(({ path, line }) => `${path}:${line}`)
   const wanted = Object.entries(FORBIDDEN).flatMap(([path, lines]) => lines.map((_, i) => `${path}:${i + 1}`))
   assert.deepEqual([...new Set(found)].sort(), wanted.sort())
 })
 
-linter('given imports along the arrows, then nothing is told', () => {
+linter('given imports along the arrows, then nothing is reported', () => {
   const files = Object.fromEntries(Object.entries(ALLOWED).map(([path, lines]) => [path, used(lines)]))
   assert.deepEqual(lint(files), [])
 })
 
-linter('given two files that import each other, as types too, then the circle is told', () => {
+linter('given two files that import each other, even only as types, then the cycle is reported', () => {
   const found = lint({
     'domain/a.ts': `import type { B } from './b.ts'\nexport type A = { readonly b: B }\n`,
     'domain/b.ts': `import type { A } from './a.ts'\nexport type B = { readonly a: A }\n`,
@@ -125,14 +125,14 @@ linter('given two files that import each other, as types too, then the circle is
   )
 })
 
-linter('given a function of five parameters, then it is told', () => {
+linter('given a function with five parameters, then it is reported', () => {
   const [found] = lint({
     'domain/a.ts': 'export const f = (a: 1, b: 2, c: 3, d: 4, e: 5) => [a, b, c, d, e]\n',
   })
   assert.equal(found?.category, 'complexity/useMaxParams')
 })
 
-linter('given a function of 151 lines, in a test too, then it is told', () => {
+linter('given a function of 151 lines, even in a test, then it is reported', () => {
   const long = `export const f = () => {\n${'  f()\n'.repeat(151)}}\n`
   assert.deepEqual(
     lint({ 'domain/a.ts': long, 'domain/a.test.ts': long }).map(

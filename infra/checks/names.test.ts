@@ -11,7 +11,7 @@ const DECLARED = /^export (?:type|interface|class) (\w+)/gm
  *  what came of it. */
 const SAME_IDEA = ['Answer', 'AppendOutcome', 'Expected']
 
-test('given the exported types of every folder, then no two of different meaning have one name', () => {
+test('given the exported types of every folder, then no two with different meanings have the same name', () => {
   const files = globSync('{domain,projections,adapters,apps,infra}/**/*.ts', {
     cwd: ROOT,
     exclude: (name) => /(^|\/)(node_modules|dist|client)$/.test(String(name)),

@@ -32,7 +32,7 @@ const compiled = (): Promise<string> =>
     tsc.on('close', () => resolve(said))
   })
 
-test('given a planted command, event, mark and setting, when it is compiled, then each place that must know is named', async () => {
+test('given a planted command, event, mark and setting, when it is compiled, then the compiler names each place that must change', async () => {
   const folders = ['domain', 'projections', 'adapters']
   for (const folder of folders)
     cpSync(join(ROOT, folder), join(copy, folder), {

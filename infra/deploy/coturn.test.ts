@@ -101,7 +101,7 @@ coturn('given credentials that the server made, then it gives a relay', async ()
   assert.equal((await client.allocate(4)).ok, true)
   client.close()
 })
-coturn('given credentials of another secret, or past their end, then it gives none', async () => {
+coturn('given credentials with another secret, or expired ones, then it gives no relay', async () => {
   for (const wrong of [
     credentials('another-secret-0123456789'),
     credentials(SECRET, { now: () => Date.now() - 7e6 }),
@@ -113,7 +113,7 @@ coturn('given credentials of another secret, or past their end, then it gives no
 })
 
 coturn(
-  'given one who has as many relays as one may, when these are given back, then there are some again',
+  'given somebody with as many relays as allowed, when these are released, then there are some again',
   async () => {
     const bob = createTurn({ secret: SECRET, hosts: [], ttlSeconds: 600, clock: now }).credentialsFor('bob')
     const relayOf = async () => {
@@ -183,7 +183,7 @@ coturn('given peers on the public Internet, then it relays to them', async () =>
   assert.deepEqual(await permitted(server, 6, six), all(six, 200))
 })
 coturn(
-  'given a private, loopback, link-local, shared, multicast or reserved peer, then it is forbidden',
+  'given a private, loopback, link-local, shared, multicast or reserved peer, then relaying is forbidden',
   async () => {
     assert.deepEqual(await permitted(server, 4, DENIED4), all(DENIED4, 403))
   },
@@ -218,11 +218,11 @@ const DENIED6 = [
     'ff0e::1',
   ],
 ]
-coturn('given the same in IPv6, or an IPv4 address written as IPv6, then it is forbidden', async () => {
+coturn('given the same in IPv6, or IPv4 written as IPv6, then relaying is forbidden', async () => {
   assert.deepEqual(await permitted(server, 6, DENIED6), all(DENIED6, 403))
 })
 coturn(
-  'given the same coturn without the list, then it would relay to a neighbour: the list is what forbids',
+  'given the same coturn without the list, then it relays to a neighbour: it is the list that forbids',
   async () => {
     const open = await start(CONF.replaceAll(/^denied-peer-ip=.*$/gm, ''))
     try {

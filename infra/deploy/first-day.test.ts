@@ -32,7 +32,7 @@ let found: ReadonlyArray<Found> = []
 const of = (what: string) => found.filter((one) => one.what === what)
 
 run(
-  'given an empty machine, when what the docs say is typed, then somebody is in the lobby, through Caddy',
+  'given an empty machine, when the commands of the docs are typed, then somebody is in the lobby, through Caddy',
   () => {
     const { stdout, stderr, status } = spawnSync(
       'unshare',
@@ -84,7 +84,7 @@ for (const { named } of FAULTS)
     assert.ok(fault?.told, JSON.stringify(fault, null, 2))
   })
 
-run('given all of it mended, then the doctor is well again', () => {
+run('given all of it repaired, then the doctor finds nothing wrong again', () => {
   const [mended] = of('mended')
   assert.is(mended?.isWell, true, JSON.stringify(mended, null, 2))
 })

@@ -58,7 +58,7 @@ const ALL = [
   ...['backup.enabled=true', 'backup.existingClaim=backups', 'settings.SYSTEM_ADMINS=alice'],
 ]
 
-test('given the least that it needs, then Helm finds nothing wrong with it', () => {
+test('given the least settings that it needs, then Helm finds nothing wrong with it', () => {
   const { status, stdout } = spawnSync(
     helm,
     ['lint', CHART, '--strict', ...LEAST.flatMap((one) => ['--set', one])],
@@ -69,7 +69,7 @@ test('given the least that it needs, then Helm finds nothing wrong with it', () 
   assert.is(status, 0, stdout)
 })
 
-test('given its settings and a Secret, then each process has a whole configuration for production', () => {
+test('given its settings and a Secret, then each process has a complete configuration for production', () => {
   const objects = rendered(...ALL)
   const { data } = of(objects, 'ConfigMap')
   for (const part of ['server', 'projector', 'backup']) {
@@ -116,7 +116,7 @@ test('given the chart, then no secret and no database is in it, and every image 
   }
 })
 
-test('given several servers, then some stay, sockets have time to go, and clients keep to theirs', () => {
+test('given several servers, then some always stay up, sockets have time to close, and clients stay with their server', () => {
   const objects = rendered(...ALL)
   const server = of(objects, 'Deployment', 'server')
   assert.is(server.spec.replicas, 3)
@@ -131,7 +131,7 @@ test('given several servers, then some stay, sockets have time to go, and client
   assert.not.ok(of(rendered(), 'PodDisruptionBudget'), 'of one server none: its node could never be emptied')
 })
 
-test('given selectors, then each finds its own pods alone', () => {
+test('given selectors, then each finds only its own pods', () => {
   const objects = rendered(...ALL)
   const labels = (part: string) => of(objects, 'Deployment', part).spec.template.metadata.labels
   const finds = (selector: Json, pod: Json) =>

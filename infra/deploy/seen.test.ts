@@ -90,7 +90,7 @@ test('given npm start with the small primary, when a post changes there, then it
   await Promise.all([primary.end(), local.end()])
 })
 
-test('given every expression of dashboard and alerts, then each metric in it is there, with the labels that it goes by', async (context) => {
+test('given every expression of dashboard and alerts, then each metric in it exists, with the labels that it uses', async (context) => {
   const labels = new Map<string, Set<string>>()
   for (const [, name, inside] of (await metricsOf(context)).matchAll(/^([a-z_0-9]+)(?:\{(.*)\})? /gm)) {
     const known = labels.get(name!) ?? new Set<string>()
@@ -127,7 +127,7 @@ test('given the alerts, then each says what is wrong and what to do', () => {
   }
 })
 
-test('given the dashboard, then its panels stand side by side, each with something to ask', () => {
+test('given the dashboard, then its panels do not overlap, and each has a query', () => {
   const taken = new Set<string>()
   for (const { gridPos, targets, title } of dashboard.panels) {
     assert.ok(targets.length > 0, title)

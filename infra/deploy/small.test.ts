@@ -33,7 +33,7 @@ const ENV = {
   SITE: 'vr.example.org',
 }
 
-test('given the small compose file, then every part is there with a health check, bounded logs and an image of a version', () => {
+test('given the small compose file, then every part is there with a health check, limited logs and an image with a version', () => {
   assert.equal(services.map(([name]) => name).sort(), [
     ...['backup', 'caddy', 'coturn', 'house', 'log', 'postgres', 'projector', 'server'],
   ])
@@ -56,7 +56,7 @@ test('given the small compose file, then every part is there with a health check
   }
 })
 
-test('given the log without TLS, then only those who share its loopback reach it', () => {
+test('given the log without TLS, then only processes that share its loopback reach it', () => {
   const { log, server, projector, backup, house } = small.services
   for (const one of [log, server, projector, backup]) {
     assert.is(one.network_mode, 'service:house')
@@ -74,7 +74,7 @@ test('given the log without TLS, then only those who share its loopback reach it
   assert.equal(small.services.postgres.networks, ['inside'])
 })
 
-test('given what it gives its processes, then each has a valid configuration for production, and no secret stands in the file', () => {
+test('given the environment of its processes, then each has a valid configuration for production, and no secret is in the file', () => {
   for (const name of ['server', 'projector', 'backup']) {
     const given = Object.entries(small.services[name].environment as Record<string, string>)
     const config = loadConfig(Object.fromEntries(given.map(([key, value]) => [key, filled(value, ENV)])))
@@ -100,7 +100,7 @@ const units = () => {
   return { folder, names }
 }
 
-test('given the systemd units, then what each starts is there, and systemd finds nothing wrong where it is', () => {
+test('given the systemd units, then what each starts exists, and systemd, if it is installed, finds nothing wrong', () => {
   const { folder, names } = units()
   try {
     assert.equal(names.sort(), [

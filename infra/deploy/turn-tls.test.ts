@@ -236,7 +236,7 @@ test('when the certificate is renewed, then coturn shows the new one, and no rel
   client.close()
 })
 
-test('given a secret, then it stands in no command line and in no file that others read', () => {
+test('given a secret, then it is in no command line and in no file that others can read', () => {
   const lines = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
   assert.not.match(lines, SECRET)
   assert.is(
@@ -245,7 +245,7 @@ test('given a secret, then it stands in no command line and in no file that othe
   )
 })
 
-test('given an outer address that is named, seen by STUN, or this machine’s own, then relays are told by it', async () => {
+test('given an outer address that is named, seen by STUN, or this machine’s own, then relays are advertised with it', async () => {
   await turn.stop()
   const named = await startTurn({ TURN_EXTERNAL_IP: '203.0.113.9', CERTIFICATES: '' })
   assert.is(await relayOf(named.plain), '203.0.113.9')
@@ -286,7 +286,7 @@ const withoutHeader = (to: number, seen: string[]) =>
     })
   })
 
-test('given port 443 for both, then TURN’s own name leads to coturn and any other to Caddy, with the client’s address', async () => {
+test('given port 443 for both, then TURN’s own name leads to coturn and any other name to Caddy, with the client’s address', async () => {
   turn = await startTurn({ TURN_NAME: TURN_SITE })
   const seen: string[] = []
   const between = withoutHeader(port, seen).listen(0, '127.0.0.1')

@@ -43,7 +43,7 @@ embedded(
 )
 
 embedded(
-  'given one that runs, when another is started on its data, then a sentence says who has it',
+  'given one that is running, when another is started on its data, then a sentence says who uses it',
   async () => {
     const one = await startPostgres({ dataDir, password })
     await assert.rejects(startPostgres({ dataDir, password }), /Another PostgreSQL \(process \d+\) is using/)
@@ -52,7 +52,7 @@ embedded(
   },
 )
 
-embedded('given its parent, when that is killed outright, then it ends too and loses nothing', async () => {
+embedded('given its parent, when that is killed outright, then it ends, too, and loses nothing', async () => {
   const script = `import { startPostgres } from ${JSON.stringify(import.meta.resolve('./embedded.ts'))}
     const p = await startPostgres(${JSON.stringify({ dataDir, password })})
     console.log(p.pid)
@@ -81,7 +81,7 @@ embedded('given its parent, when that is killed outright, then it ends too and l
 })
 
 embedded(
-  'given a folder that PostgreSQL’s user has no way into, when it is removed and made again, then it starts anew, with its new password',
+  'given a folder that PostgreSQL’s user can’t access, when it is removed and made again, then it starts afresh, with its new password',
   async () => {
     const closed = mkdtempSync(join(root, 'closed-'))
     const within = join(closed, 'data', 'postgres')

@@ -65,7 +65,7 @@ const queued = async (who: string, query = ''): Promise<Json> => {
   return (await done(who, 'GET', `${ROOM}/cases${query}`)).cases
 }
 
-test('given a room with its moderators, when a message is reported, then the reporter hears no more than that', async () => {
+test('given a room with its moderators, when a message is reported, then the reporter learns nothing but that it was', async () => {
   for (const moderator of ['erin', 'frank'])
     await done('alice', 'PUT', `${ROOM}/permissions/${moderator}`, { permission: 'moderate' })
   for (const who of ['carol', 'dave']) await joined(who)
@@ -85,7 +85,7 @@ test('given a room with its moderators, when a message is reported, then the rep
   )
 })
 
-test('given the report, then moderators have one case of two reports, with the room as it stood', async () => {
+test('given the report, then moderators have one case of two reports, with the room as it was', async () => {
   const [found, ...others] = await queued('erin')
   assert.equal(others, [])
   story.caseId = found.case_id
@@ -107,7 +107,7 @@ test('given the report, then moderators have one case of two reports, with the r
   assert.is(then.messages.at(-1).content, 'You are no good.')
 })
 
-test('given the case, then to strangers, to the reporter and to the one reported there is none', async () => {
+test('given the case, then it does not exist for strangers, for the reporter and for the reported person', async () => {
   for (const who of ['carol', 'dave', 'heidi', 'guest:0123456789ab']) {
     for (const id of [story.caseId, crypto.randomUUID()]) {
       const at = `${ROOM}/cases/${id}`
@@ -133,7 +133,7 @@ test('given the case, then to strangers, to the reporter and to the one reported
   assert.equal((await done('dave', 'GET', '/api/me/receipts')).receipts, [])
 })
 
-test('given a case about a moderator, then to them and to their equals there is none, and the owner has it', async () => {
+test('given a case about a moderator, then it does not exist for them and their equals, and the owner has it', async () => {
   await done('carol', 'POST', `${ROOM}/reports`, { subject: 'erin', text: 'Erin laughs along.' })
   const about = async (who: string) => (await queued(who)).map(({ subject }: Json) => subject)
   assert.equal(await about('erin'), ['dave'])
@@ -155,7 +155,7 @@ test('given a case about a moderator, then to them and to their equals there is 
   assert.equal(await about('admin-one'), ['dave', 'erin', 'alice'])
 })
 
-test('given a moderator with the case in hand, when they act, then the act has its place in the case, and the one acted on a receipt', async () => {
+test('given a moderator who has taken the case, when they act, then the case has the act, and the person acted on has a receipt', async () => {
   const mute = { act: 'mute', rule: 'Be kind', reason: 'Unkind to carol' }
   assert.is((await ask('erin', 'POST', caseAt('/acts'), mute)).code, 'case_not_taken')
   await done('erin', 'POST', caseAt('/take'), {})
@@ -202,7 +202,7 @@ test('given a moderator with the case in hand, when they act, then the act has i
   assert.ok((await done('carol', 'GET', '/api/me/reports')).reports.some(({ closed }: Json) => closed))
 })
 
-test('given an appeal, then another hears it on the very same moment, and what still stands is lifted', async () => {
+test('given an appeal, then somebody else hears it with exactly the same moment, and the act, if still in force, is lifted', async () => {
   const appeal = { text: 'It was a joke among friends.' }
   assert.is((await ask('carol', 'POST', caseAt('/appeal'), appeal)).code, 'case_not_found')
   await done('dave', 'POST', caseAt('/appeal'), appeal)
@@ -227,7 +227,7 @@ test('given an appeal, then another hears it on the very same moment, and what s
   assert.is((await ask('dave', 'POST', caseAt('/appeal'), appeal)).code, 'case_not_found')
 })
 
-test('given what the owner did, then SYSTEM_ADMINS hear the appeal, and lift it in the owner’s stead', async () => {
+test('given an act by the owner, then SYSTEM_ADMINS hear the appeal, and lift the act', async () => {
   const { case_id } = await done('alice', 'POST', `${ROOM}/cases`, { subject: 'dave' })
   const at = (path: string) => `${ROOM}/cases/${case_id}${path}`
   await done('alice', 'POST', at('/take'), {})
@@ -242,7 +242,7 @@ test('given what the owner did, then SYSTEM_ADMINS hear the appeal, and lift it 
   await done('dave', 'POST', CHAT, { content: 'Hello.' })
 })
 
-test('given what somebody pinned, when it is reported, then it goes by an act of the case', async () => {
+test('given a pinned entity, when it is reported, then it is removed by an act of the case', async () => {
   const pin = {
     entityId: 'statue',
     subspace: 'main',
@@ -275,7 +275,7 @@ test('given what somebody pinned, when it is reported, then it goes by an act of
   )
 })
 
-test('given a span, then its owner has it in numbers, and nobody else in the room', async () => {
+test('given a span of time, then the owner gets its numbers, and nobody else in the room', async () => {
   await http.settled()
   const span = `from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z`
   for (const who of ['erin', 'carol', 'dave'])
@@ -293,7 +293,7 @@ test('given a span, then its owner has it in numbers, and nobody else in the roo
   assert.not.match(JSON.stringify(report), /carol|dave|erin/)
 })
 
-test('given the record, then anybody who has it counts the same numbers, in another language too', async () => {
+test('given the record, then anybody who has it counts the same numbers, even in another language', async () => {
   const [from, to] = ['2020-01-01T00:00:00.000Z', '2099-12-31T00:00:00.000Z']
   const {
     status: _,

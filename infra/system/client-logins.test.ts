@@ -116,7 +116,7 @@ const navigation =
   }
 
 for (const relation of ['opener', 'parent'] as const)
-  test(`given a page whose ${relation} is the wallet, then one is the wallet’s account, by two questions`, async () => {
+  test(`given a page whose ${relation} is the wallet, then the user is the wallet’s account, after two requests to it`, async () => {
     const { wallet, listeners } = inWallet(navigation('alice'), relation)
     assert.is(await whoIs(await enter('auto')), 'alice')
     assert.equal(
@@ -130,7 +130,7 @@ for (const relation of ['opener', 'parent'] as const)
     assert.is(listeners.size, 0)
   })
 
-test('given a wallet where nobody is signed in, or that says no, then one is a guest, or told where the wallet was asked for', async () => {
+test('given a wallet where nobody is signed in, or that refuses, then the user is a guest, or gets an error if the wallet was required', async () => {
   const refuses = ({ type }: Message): Answer =>
     type === 'get-user' ? { data: { user: 'alice' } } : { error: 'Challenge signing cancelled by user' }
   for (const answers of [navigation(null), refuses]) {
@@ -139,18 +139,18 @@ test('given a wallet where nobody is signed in, or that says no, then one is a g
     assert.is(await codeOf(enter('wallet')), 'not_signed')
   }
 })
-test('given a window that is no wallet and stays silent, then one is a guest soon', async () => {
+test('given a window that is not a wallet and stays silent, then the user is soon a guest', async () => {
   inWallet(() => 'silent')
   const began = performance.now()
   assert.is(await enter('auto'), null)
   assert.ok(performance.now() - began < 5_000)
 })
-test('given a wallet that signs as somebody else, then the server refuses, and nobody is quietly a guest', async () => {
+test('given a wallet that signs as somebody else, then the server refuses, and the user does not quietly become a guest', async () => {
   inWallet(navigation('alice', (challenge) => signAs('bob', challenge)))
   assert.is(await codeOf(enter('auto')), 'invalid_proof')
 })
 
-test('given Hive Keychain, then one is the account that it signs as: the one asked for, or the one chosen there', async () => {
+test('given Hive Keychain, then the user is the account that it signs as: the one requested, or the one chosen there', async () => {
   const keys: unknown[] = []
   withKeychain((account, message, key, done) => {
     keys.push([account, key])
@@ -164,7 +164,7 @@ test('given Hive Keychain, then one is the account that it signs as: the one ask
     ['dave', 'Posting'],
   ])
 })
-test('given Hive Keychain and one who declines, then a guest, or told where Keychain was asked for; without it too', async () => {
+test('given Hive Keychain and a user who declines, then the user is a guest, or gets an error if Keychain was required; the same without Keychain', async () => {
   withKeychain((_account, _message, _key, done) =>
     done({ success: false, message: 'Request was canceled by the user.' }),
   )
@@ -173,7 +173,7 @@ test('given Hive Keychain and one who declines, then a guest, or told where Keyc
   Reflect.deleteProperty(globalThis, 'hive_keychain')
   assert.is(await codeOf(enter('keychain')), 'not_signed')
 })
-test('given neither, then a guest, and the server is asked for no challenge', async () => {
+test('given neither, then the user is a guest, and no challenge is requested from the server', async () => {
   assert.is(await enter('auto'), null)
   assert.is(await enter('guest'), null)
   assert.equal(asked, [])

@@ -52,7 +52,7 @@ const other = (base64: string): string => {
   return bytes.toString('base64')
 }
 
-test('given what was told, then each is proved, what one may not see is counted, and a checkpoint can be kept', async () => {
+test('given the news of a room, then each event is proved, those that the user may not see are counted, and a checkpoint can be kept', async () => {
   const {
     holds,
     proved,
@@ -79,7 +79,7 @@ const FORGERIES: Readonly<Record<string, (answer: Proof) => Partial<Proof>>> = {
   'no checkpoint': () => ({ checkpoint: 'presence.test/log\n1\nAAAA\n\n' }),
 }
 for (const [what, forge] of Object.entries(FORGERIES))
-  test(`given a server that forges one (${what}), then that one is named, and no other`, async () => {
+  test(`given a server that forges an event (${what}), then that event is named, and no other`, async () => {
     const forged = told[2]
     const server = serverThat((path, answer) =>
       of(path, forged) ? { ...(answer as Proof), ...forge(answer as Proof) } : answer,
@@ -89,7 +89,7 @@ for (const [what, forge] of Object.entries(FORGERIES))
     assert.match(faults[0] ?? '', String(forged))
   })
 
-test('given a page that saw the log once, when it grows, then it holds; when it is another, shorter, or has another key, then it does not', async () => {
+test('given a page that saw the log once, when the log grows, then it verifies; when it is another, is shorter, or has another key, then it does not', async () => {
   let lie: (path: string, answer: unknown) => unknown = (_, answer) => answer
   const server = serverThat((path, answer) => lie(path, answer))
   const first = await verify(server, token, told)
@@ -134,7 +134,7 @@ const cosignedBy = (count: number, seconds = now()) =>
       : answer,
   )
 
-test('given witnesses that are demanded, when as many cosigned, then it holds, and says who; when fewer, then not', async () => {
+test('given required witnesses, when enough cosigned, then the log verifies, with their names; when too few, then it does not', async () => {
   const all = await verify(cosignedBy(3), token, told, { witnesses: { keys: KEYS } })
   assert.equal([all.holds, all.proved, all.faults], [true, told.length, []])
   assert.equal(all.witnessed?.by, ['witness.test/w1', 'witness.test/w2', 'witness.test/w3'])
@@ -162,7 +162,7 @@ test('given witnesses that are demanded, when as many cosigned, then it holds, a
   )
 })
 
-test('given cosignatures of something else, then they are none: another time, another text, another witness', async () => {
+test('given cosignatures with another time, text or witness, then they do not count', async () => {
   const forgeries: ReadonlyArray<(note: string) => string> = [
     (note) => note.replace(/(— witness\.test\/w1 )(.*)\n/, (_, head, body) => `${head}${other(body)}\n`),
     (note) => note.replaceAll('witness.test/w1', 'witness.test/w2'),
@@ -179,7 +179,7 @@ test('given cosignatures of something else, then they are none: another time, an
   }
 })
 
-test('given a log that shows its witnesses another one, or less of it, than this page, then it is caught at once', async () => {
+test('given a log that shows its witnesses another log, or less of it, than this page, then it is caught at once', async () => {
   const witnesses = { keys: KEYS, wait: 0 }
   const shows = (change: (note: string) => string) =>
     serverThat((path, answer) => {

@@ -80,7 +80,7 @@ const post = (product: Embedded, path: string, body: object) =>
     body: JSON.stringify(body),
   })
 
-test('given rooms that go on, when sender, receiver and projector are each killed outright, then what came is the log’s, in order', async () => {
+test('given rooms that go on, when sender, receiver and projector are each killed outright, then what was delivered are the log’s events, in order', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'deliveries-'))
   const file = join(folder, 'got.ndjson')
   writeFileSync(file, '')

@@ -61,7 +61,7 @@ const isOutWithinASecond = async (client: Client, since: number) => {
   assert.is(said.ok, false)
 }
 
-test('given a role by a grant in a private document, when it is revoked, then its holder is out', async (context) => {
+test('given a role granted in a private document, when it is revoked, then its holder is out', async (context) => {
   const dave = await inside(context, 'dave', 'document', '4')
   await dave.client.ask('permission-grant', { account: 'erin', permission: 'access' })
   const erin = await inside(context, 'erin', 'document', '4')
@@ -90,7 +90,7 @@ test('given a socket, when its session is ended elsewhere, then it is told, and 
   await carol.client.disconnected
 })
 
-test('given a public document, when it becomes private, then who may no longer know of it is out, and its owner stays', async (context) => {
+test('given a public document, when it becomes private, then people who may no longer know of it are out, and its owner stays', async (context) => {
   const owner = await inside(context, 'carol', 'document', '123')
   const stranger = await inside(context, 'gina', 'document', '123')
   const since = Date.now()
@@ -99,7 +99,7 @@ test('given a public document, when it becomes private, then who may no longer k
   assert.ok((await owner.client.ask('chat-message', { content: 'still here' })).ok)
 })
 
-test('given a collaborator of a document, when the permission row goes, then they are out', async (context) => {
+test('given a collaborator of a document, when the permission’s row is deleted, then they are out', async (context) => {
   const alice = await inside(context, 'alice', 'document', '4')
   const since = Date.now()
   await context.db.query(

@@ -82,7 +82,7 @@ test('given the chat page twice, then each reads what the other says', async (co
   assert.equal(context.said, [])
 })
 
-test('given the A-Frame room twice, then there are two avatars, one moves, both talk, and the voice comes from where it is', async (context) => {
+test('given the A-Frame room twice, then there are two avatars, one moves, both talk, and the voice comes from the avatar’s place', async (context) => {
   const one = await visit(context, '/examples/aframe.html')
   const other = await visit(context, '/examples/aframe.html')
   const scene = "document.querySelector('a-scene')"
@@ -102,7 +102,7 @@ test('given the A-Frame room twice, then there are two avatars, one moves, both 
   assert.equal(context.said, [])
 })
 
-test('given the networked-aframe room twice, then each sees the other’s avatar move, and it goes with its owner', async (context) => {
+test('given the networked-aframe room twice, then each sees the other’s avatar move, and it disappears with its owner', async (context) => {
   const one = await visit(context, '/examples/networked-aframe.html')
   const other = await visit(context, '/examples/networked-aframe.html')
   const others = "Object.values(window.NAF?.entities?.entities ?? {}).filter((el) => el.id !== 'player')"
@@ -115,7 +115,7 @@ test('given the networked-aframe room twice, then each sees the other’s avatar
   assert.equal(context.said, [])
 })
 
-test('given the three.js room twice, then each sees the other where it stands', async (context) => {
+test('given the three.js room twice, then each sees the other in the right place', async (context) => {
   const one = await visit(context, '/examples/three.html')
   const other = await visit(context, '/examples/three.html')
   for (const page of [one, other]) await until(page, 'window.presence?.crowd.avatars.size === 1', context)
@@ -123,7 +123,7 @@ test('given the three.js room twice, then each sees the other where it stands', 
   assert.equal(context.said, [])
 })
 
-test('given the lines that the README has a stranger type, then a page of another origin has two avatars', async (context) => {
+test('given the lines that the README tells a stranger to type, then a page of another origin has two avatars', async (context) => {
   assert.ok(typed.length > 5 && typed.length <= 15, `${typed.length} lines`)
   const page = typed.slice(typed.findIndex((line) => line.endsWith("<<'END'")) + 1, typed.indexOf('END'))
   stranger['/mine.html'] = page.join('\n').replaceAll('http://127.0.0.1:3000', context.url)

@@ -145,7 +145,7 @@ const COMMANDS = [
   ['privacy', 'erase', 'carol'],
 ]
 
-test('given a long room, when a real Postgres is stopped, then every read and every word ends in time, and goes on after', async () => {
+test('given a long room, when a real Postgres is stopped, then every read and every message is answered in time, and works again afterwards', async () => {
   const all = await started()
   const clients: Client[] = []
   let goOn = (): void => {}

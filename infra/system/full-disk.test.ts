@@ -64,7 +64,7 @@ const fill = (): (() => void) => {
 }
 
 run(
-  'given a full disk under the log, then each write is 503, reads go on, health is not ok; and with room again all is well',
+  'given a full disk under the log, then each write gets 503, reads go on, and health is not ok; with room again, everything works',
   async () => {
     const [store, database, hive] = await Promise.all([
       testEventStore({ dataDir: join(folder, 'log') }),

@@ -97,7 +97,7 @@ test.before(async () => {
 })
 
 for (const [i, way] of WAYS.entries())
-  test(`given two servers and a primary that is followed by ${way}, when it hides a post or takes a permission, then visitors of both are out`, async () => {
+  test(`given two servers and a primary that is followed by ${way}, when it hides a post or takes away a permission, then visitors on both are out`, async () => {
     const [post, document] = [`post-${way}`, String(i + 1)]
     await owner.query('INSERT INTO posts (author, permlink) VALUES ($1, $2)', ['carol', post])
     await owner.query(`INSERT INTO collaboration_permissions VALUES ($1, 'erin', 'editable')`, [document])

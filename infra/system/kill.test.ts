@@ -15,7 +15,7 @@ const SPACE = { type: 'post', id: 'room-replay/the-busy-room' } as const
 const OWNER = 'room-replay'
 
 kill(
-  'given a room in full swing, when server, projector, Postgres and event store are each killed outright in turn, then every acknowledged command is on the log once and every table is what the log says',
+  'given a busy room, when server, projector, Postgres and event store are each killed outright in turn, then every acknowledged command is on the log once and every table is what the log says',
   async () => {
     const log = await readRoomLog(process.env.KILL_ROOM_LOG ?? QUIET_EVENING)
     assert.equal(log._tag, 'Right')

@@ -144,7 +144,7 @@ for (const [who, spaceId] of [
   ['an account', '1'],
   ['a guest', '2'],
 ] as const)
-  test(`given ${who} at a server that is killed, when it rejoins at the other with its token and since at once, then it takes its own place, even where that was the last`, async (context) => {
+  test(`given ${who} at a server that is killed, when it rejoins at the other with its token and since at once, then it takes its own seat, even if that was the last`, async (context) => {
     const room = { spaceType: 'document', spaceId }
     const owner = await connect(context, context.stays.url, await tokenOf(context.stays.url, 'carol'))
     await joined(owner, room)
@@ -177,7 +177,7 @@ for (const [who, spaceId] of [
     assert.is(again.of('space-joined')[0].users.length, 2)
   })
 
-test('given two windows of one account at a server that is killed, when both come back and say which session each was, then each takes its own place', async (context) => {
+test('given two windows of one account at a server that is killed, when both come back and say which session each was, then each replaces its own session', async (context) => {
   const room = { spaceType: 'document', spaceId: '3' }
   const owner = await connect(context, context.stays.url, await tokenOf(context.stays.url, 'carol'))
   await joined(owner, room)
@@ -207,7 +207,7 @@ test('given two windows of one account at a server that is killed, when both com
     )
 })
 
-test('given one who does not come back, when its server is killed, then it is ended by the other as lost with its server', async ({
+test('given somebody who does not come back, when their server is killed, then the other server ends their session as lost with its server', async ({
   missed: { owner, sessionId },
 }) => {
   await until('it is told', () => told(owner, [sessionId]).length === 2, 40_000)

@@ -209,11 +209,11 @@ test.after(async ({ browser, product, sockets }) => {
   rmSync(folder, { recursive: true })
 })
 
-test('given the corpus, then it is 200 texts at least, each once', () => {
+test('given the corpus, then it has at least 200 texts, each once', () => {
   assert.ok(MALICE.length >= 200)
   assert.is(new Set(MALICE).size, MALICE.length)
 })
-test('given a page that takes the texts for markup, then they run there, and it is noticed', async ({
+test('given a page that takes the texts for markup, then they run there, and the test notices it', async ({
   browser,
 }) => {
   const pages = await testPages()
@@ -227,7 +227,7 @@ test('given a page that takes the texts for markup, then they run there, and it 
   await until('it was asked for', () => asked.some((address) => address.includes('example.invalid')))
   await pages.close()
 })
-test('given pages that were open while it was written, then nothing ran, nothing was asked for, and all words read as written', async ({
+test('given pages that were open while the texts were written, then nothing ran, nothing was requested, and all words are shown as written', async ({
   live,
   url,
 }) => {
@@ -253,7 +253,7 @@ test('given pages that were open while it was written, then nothing ran, nothing
   }
   for (const [path, opened] of live) await assertHarmless(opened, url, path)
 })
-test('given the console, then nothing of it runs in any view, whoever looks', async ({
+test('given the console, then none of the texts runs in any view, whoever looks', async ({
   browser,
   url,
   owner,
@@ -281,7 +281,7 @@ test('given the console, then nothing of it runs in any view, whoever looks', as
   }
   await assertHarmless(opened, url, 'addresses')
 })
-test('given the file of evidence, then it holds, shows the words as written, and nothing of it runs', async (context) => {
+test('given the file of evidence, then it verifies, shows the words as written, and none of the texts runs', async (context) => {
   const html = await send(context, context.owner, `GET ${LOBBY}/evidence`)
   const file = join(folder, 'evidence.html')
   writeFileSync(file, html)
@@ -303,7 +303,7 @@ test('given the file of evidence, then it holds, shows the words as written, and
   }`)
   await assertHarmless(opened, 'file:', 'the file of evidence')
 })
-test('given whoever comes later, then the pages read the history harmlessly too', async ({
+test('given people who come later, then their pages show the history harmlessly, too', async ({
   browser,
   url,
 }) => {

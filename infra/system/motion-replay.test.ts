@@ -58,7 +58,7 @@ const enter = async (url: string) => {
   return { ws, sent, socketId }
 }
 
-test('given a room that keeps its motion, then a moderator is played what each was sent, to the byte, and nobody else is', async ({
+test('given a room that keeps its motion, then a moderator gets a replay of what each was sent, to the byte, and nobody else does', async ({
   product,
 }) => {
   const { url } = product.endpoints()
@@ -97,7 +97,7 @@ test('given a room that keeps its motion, then a moderator is played what each w
     assert.is(await play(undefined, who).catch(({ code }) => code), 'forbidden')
 })
 
-test('given a moment that is no time, then it says which, and a replay without motion has none', async ({
+test('given a moment that is not a time, then the error names it, and a replay without motion has none', async ({
   product,
 }) => {
   const { url } = product.endpoints()

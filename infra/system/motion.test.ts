@@ -161,7 +161,7 @@ const evening = async (context: Context) => {
   return { alice, bobby, carol, dave }
 }
 
-test('given movers on two servers, when it is replayed, then each on the packed wire was sent that to the byte, and all of it holds', async (context) => {
+test('given movers on two servers, when their motion is replayed, then it is to the byte what each on the packed wire was sent, and everything verifies', async (context) => {
   const { alice, bobby, carol, dave } = await evening(context)
   assert.is(carol.of('space-joined')[0].settings.motion_tracks, true)
   assert.ok(alice.of('settings-changed').some(({ changes }) => changes.motion_tracks === true))
@@ -206,7 +206,7 @@ test('given movers on two servers, when it is replayed, then each on the packed 
   assert.match(String((await checkMotion([], beside.slice(0, 1))).faults), /the bundle has no such block/)
 })
 
-test('given one who is erased, then their track is gone, the others’ is there, and the proof holds; also after a rebuild', async (context) => {
+test('given somebody who is erased, then their track is gone, the others’ are there, and the proof is valid, even after a rebuild', async (context) => {
   const { alice, bobby } = await evening(context)
   await move([alice, bobby], 15)
   const [alices, bobbys] = [alice.id, bobby.id]
@@ -243,7 +243,7 @@ test('given one who is erased, then their track is gone, the others’ is there,
   assert.equal(framesIn(await linesOf(context, null)), framesIn(seen))
 })
 
-test('given blocks that were altered, taken away and put in, then each is named, and no replay shows what was forged', async (context) => {
+test('given blocks that were altered, removed and inserted, then each is named, and no replay shows what was forged', async (context) => {
   const { alice, bobby } = await evening(context)
   await move([alice, bobby], 30)
   await stopAll(context)
@@ -275,7 +275,7 @@ test('given blocks that were altered, taken away and put in, then each is named,
   assert.is(await store.expire(new Date()), 0)
 })
 
-test('given a server that is killed in the middle of a block, then that block alone is lost, and the replay says so', async (context) => {
+test('given a server that is killed in the middle of a block, then only that block is lost, and the replay says so', async (context) => {
   const one = await nodeOf(context)
   let isKilled = false
   const two = await nodeOf(context, {

@@ -146,7 +146,7 @@ for (const [adapter, audio] of [
   ['easyrtc', true],
   ['dlux', true],
 ] as const)
-  test(`given networked-aframe on ${adapter}, then a thing is made, seen by a late joiner, moved, taken over and removed${audio ? ', and voice is heard' : ''}`, async (context) => {
+  test(`given networked-aframe on ${adapter}, then an entity is created, seen by a late joiner, moved, taken over and removed${audio ? ', and voice is heard' : ''}`, async (context) => {
     const alice = await enter(context, 0, 'alice', { adapter, audio })
     await alice.evaluate("make('ball', '1 2 3')")
     const bob = await enter(context, 1, 'bob', { adapter, audio })

@@ -49,7 +49,7 @@ const crowd = async (context: Context, room: object, addressOf: (n: number) => s
   return came.sort((a, b) => a.revision - b.revision).map(({ client }) => client)
 }
 
-test('given 50 sockets of guests of one address in a room for 50, when others come, then each is in, and the newest of those give way', async (context) => {
+test('given 50 sockets of guests of one address in a room for 50, when others come, then each gets in, and the newest of those guests give way', async (context) => {
   const guests = await crowd(context, LOBBY, () => '203.0.113.7')
   const comers: ReadonlyArray<readonly [string, string?]> = [
     ['198.51.100.4', 'carol'],
@@ -79,7 +79,7 @@ test('given 50 sockets of guests of one address in a room for 50, when others co
   assert.is((await again.ask('join-space', LOBBY)).code, 'space_full')
 })
 
-test('given 50 sockets of addresses of one IPv6 network, when its owner asks by REST and comes, then the owner is in', async (context) => {
+test('given 50 sockets from addresses of one IPv6 network, when the room’s owner enters by REST and joins, then the owner gets in', async (context) => {
   await crowd(context, LATE, (n) => `2001:db8:9:1::${(n + 1).toString(16)}`)
   const { account, ...proof } = proofOf('alice')
   const answer = await fetch(`${context.product.endpoints().url}/api/spaces/post/alice/my-post/join`, {
@@ -97,7 +97,7 @@ test('given 50 sockets of addresses of one IPv6 network, when its owner asks by 
   assert.ok((await owner.ask('join-space', LATE)).ok)
 })
 
-test('given a school behind one address, when its accounts fill a room, then each is in, and no account gives way', async (context) => {
+test('given a school behind one address, when its accounts fill a room, then each gets in, and no account gives way', async (context) => {
   const pupils = await Promise.all(
     Array.from({ length: SEATS }, (_, n) =>
       from(context, '203.0.113.8', `pupil-${n.toString(36).padStart(2, 'a')}`),

@@ -60,7 +60,7 @@ const letEverybodyPin = async (url: string): Promise<void> => {
   assert.is(changed.status, 200, await changed.text())
 }
 
-test('given an entity that is pinned, when everybody is gone and the server was killed, then whoever comes sees it where it was', async (context) => {
+test('given a pinned entity, when everybody is gone and the server was killed, then whoever comes sees it where it was', async (context) => {
   const { url, pids } = context.product.endpoints()
   await letEverybodyPin(url)
   const page = await visit(context)

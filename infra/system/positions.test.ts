@@ -14,7 +14,7 @@ const test = suite('what positions tell')
 
 const ROUNDS = 2
 
-test('given a refused join to a private document, or to none, then a stranger’s next position has grown by the same', async () => {
+test('given a refused join to a private document, or to one that does not exist, then a stranger’s next position has grown by the same', async () => {
   const [store, database, hive] = await Promise.all([testEventStore(), testDatabase(), startHiveStandIn()])
   await loadSampleContent(database.url)
   const server = await startServerProcess({

@@ -42,7 +42,7 @@ const joined = async (account: string): Promise<string> => {
   return sessionId
 }
 
-test('given people in a room, when hands go up and down over REST, then tables, audit log, past and bundle have it', async () => {
+test('given people in a room, when hands are raised and lowered over REST, then tables, audit log, past moments and bundle have it', async () => {
   const [bob, carol] = [await joined('bob'), await joined('carol')]
   const raised = await ask('PUT', `${ROOM}/hands/${bob}`, 'bob')
   assert.is(raised.status, 200, raised.error)
@@ -104,7 +104,7 @@ test('given a room with hands up, when it is exported, then its bundle holds, an
   if (done.error === undefined) assert.is(done.status, 0, `${done.stdout}${done.stderr}`)
 })
 
-test('given people on sockets, when one raises a hand and a moderator lowers it, then the room hears both, also who was away', async () => {
+test('given people on sockets, when one raises a hand and a moderator lowers it, then the room is sent both, and so is somebody who was away', async () => {
   const node = await testNode(memoryLog())
   const [alice, bob] = [await node.connect('account:alice'), await node.connect('account:bob')]
   assert.is((await bob.ask('hand-raise', {})).code, 'session_not_found')

@@ -285,7 +285,7 @@ const rebuildByHand = async (env: Readonly<Record<string, string>>) => {
 }
 
 live(
-  `given a log of ${EVENTS} events, ${RATE} commands a second and readers everywhere, when the tables are rebuilt, then no read fails, each is told everything once, and the tables are equal`,
+  `given a log of ${EVENTS} events, ${RATE} commands a second and readers everywhere, when the tables are rebuilt, then no read fails, every client gets everything once, and the tables are equal`,
   async () => {
     const [store, database, hive] = await Promise.all([testEventStore(), testDatabase(), startHiveStandIn()])
     const env = {

@@ -59,7 +59,7 @@ const json = async (url: string, init?: RequestInit) =>
   (await fetch(url, init)).json() as Promise<Record<string, unknown>>
 
 run(
-  'given a start, when the folder is removed and it is started again, twice, then each begins with nothing',
+  'given a start, when the folder is removed and it is started again, twice, then each start begins with nothing',
   async () => {
     for (let round = 0; round < 3; round += 1) {
       const product = await started()

@@ -9,7 +9,7 @@ import { QUIET_EVENING, replay } from '../testing/replay.ts'
 const room = suite('room replay')
 
 room(
-  'given nothing that runs, when the quiet evening is performed, then every table is what it implies',
+  'given nothing running, when the quiet evening is performed, then every table is what the file implies',
   async () => {
     const { code, output } = await replay([QUIET_EVENING])
     assert.equal(code, 0, output)
@@ -19,7 +19,7 @@ room(
 )
 
 room(
-  'given a server that runs, when a log is performed by the file’s clock, then every table is what it implies',
+  'given a running server, when a log is performed by the file’s clock, then every table is what the file implies',
   async () => {
     const embedded = await startEmbedded()
     try {
@@ -52,7 +52,7 @@ if (existsSync(busyWeek))
     },
   )
 
-room('given a file that is no room log, then one sentence says which line is wrong', async () => {
+room('given a file that is not a room log, then one sentence says which line is wrong', async () => {
   const { code, output } = await replay([new URL(import.meta.url).pathname])
   assert.equal(code, 2)
   assert.match(output, /line 1: not JSON\.\n$/)

@@ -54,7 +54,7 @@ test.before(async (context) => {
 })
 test.after(async ({ stop }) => stop?.())
 
-test('given a server that started without PostgreSQL, when that comes, then it is up, and had said what it waits for', async ({
+test('given a server that started without PostgreSQL, when that comes up, then the server does, too, and had said what it was waiting for', async ({
   server,
 }) => {
   assert.match(server.output(), /waiting for Postgres/i)
@@ -74,7 +74,7 @@ const LOBBY = { spaceType: 'global', spaceId: 'lobby' }
 const joins = (socket: Socket): Promise<{ ok: boolean }> =>
   socket.timeout(20_000).emitWithAck('join-space', LOBBY)
 
-test('given six clients as they come, and the start page, when PostgreSQL is gone for six seconds and all of them lose their lines, then all are back by themselves', async ({
+test('given six kinds of clients and the start page, when PostgreSQL is gone for six seconds and all of them lose their connections, then all come back by themselves', async ({
   postgres,
   server,
 }) => {

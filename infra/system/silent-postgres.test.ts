@@ -33,7 +33,7 @@ const proofOf = (account: string) => {
   }
 }
 
-test('given a room of more than 2,000 messages, when Postgres is frozen, then every read ends in time with a code, and new messages are taken', async () => {
+test('given a room of more than 2,000 messages, when Postgres is frozen, then every read ends in time with a code, and new messages are accepted', async () => {
   const [store, database, hive] = await Promise.all([testEventStore(), testDatabase(), startHiveStandIn()])
   const url = new URL(database.url)
   const proxy = await startProxy({ targetPort: Number(url.port) })

@@ -6,7 +6,7 @@ import { ALICES_POST as POST, testNode } from '../testing/sockets.ts'
 
 const test = suite('reports by a socket')
 
-test('given people in a room, when one reports others, then each is a case, and neither they nor the room hear of it', async () => {
+test('given people in a room, when one reports others, then each becomes a case, and neither they nor the room get any news of it', async () => {
   const log = memoryLog()
   const node = await testNode(log)
   const [carol, dave] = [await node.connect('account:carol'), await node.connect('account:dave')]

@@ -48,7 +48,7 @@ const joined = async (account: string): Promise<string> => {
   return sessionId
 }
 
-test('given a room with a stage, when the word is given, handed on and taken over REST, then tables, audit log, past and reasons have it', async () => {
+test('given a room with a stage, when the word is given, handed on and taken over REST, then tables, audit log, past moments and explanations have it', async () => {
   const [bob, carol] = [await joined('bob'), await joined('carol')]
   assert.is((await ask('PATCH', `${ROOM}/settings`, 'alice', { stage: true })).status, 200)
   assert.is((await ask('PUT', `${ROOM}/speakers/${bob}`, 'bob')).code, 'forbidden')
@@ -118,7 +118,7 @@ test('given a room whose stage was used, when it is exported, then its bundle ho
   if (done.error === undefined) assert.is(done.status, 0, `${done.stdout}${done.stderr}`)
 })
 
-test('given people on sockets and a stage, when one asks by a hand and is given the word, then the room hears it, and signals with a voice pass only then', async () => {
+test('given people on sockets and a stage, when one raises a hand and gets the word, then the room is sent it, and signals with a voice pass only then', async () => {
   const node = await testNode(memoryLog())
   const [alice, bob] = [await node.connect('account:alice'), await node.connect('account:bob')]
   const mine = await alice.ask('join-space', POST)

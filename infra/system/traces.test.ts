@@ -20,7 +20,7 @@ type Span = {
 }
 const test = suite('traces')
 
-test('given an operator’s tracer, when somebody says something, then one trace has command, append, projection and room, and its id is on the log', async () => {
+test('given an operator’s tracer, when somebody posts a message, then one trace has command, append, projection and room, and its id is on the log', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'traces-'))
   const file = join(folder, 'spans.ndjson')
   // The parts are given no more of the environment than they read: where spans go stands in the tracer itself.

@@ -32,7 +32,7 @@ const proofOf = (account: string) => {
 }
 
 two(
-  'given a space of 10 seats, when hundreds join at once on two servers, then 10 are in, the others are told it is full, and both rooms agree',
+  'given a space of 10 seats, when hundreds join at once on two servers, then 10 get in, the others are told that it is full, and both rooms agree',
   async () => {
     const [store, database, redis, hive] = await Promise.all([
       testEventStore(),

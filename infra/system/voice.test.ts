@@ -149,7 +149,7 @@ test.after(async ({ browser, product, turn }) => {
   await turn?.stop()
 })
 
-test('given two who speak and one who listens, then packets arrive both ways and at the listener, and it is seen who speaks', async ({
+test('given two people who speak and one who listens, then packets arrive both ways and at the listener, and pages show who speaks', async ({
   alice,
   bob,
   carol,
@@ -161,7 +161,7 @@ test('given two who speak and one who listens, then packets arrive both ways and
   await until(carol, `room.voice.isSpeaking('${await socketOf(bob)}')`)
 })
 
-test('given a line that is cut, when it comes back, then the voice does, both ways', async ({
+test('given a connection that is cut, when it comes back, then so does the voice, both ways', async ({
   alice,
   bob,
 }) => {
@@ -173,7 +173,7 @@ test('given a line that is cut, when it comes back, then the voice does, both wa
   for (const page of [alice, bob]) await hears(page)
 })
 
-test('given one who is muted and whose page goes on sending, then at each receiver the last packet arrives within 300 ms', async ({
+test('given somebody who is muted and whose page goes on sending, then the last packet arrives at each receiver within 300 ms', async ({
   alice,
   bob,
   carol,
@@ -192,7 +192,7 @@ test('given one who is muted and whose page goes on sending, then at each receiv
   assert.is(refused, 'muted')
 })
 
-test('given voice that is switched off in the room, then nobody’s packets arrive any more; switched on, one speaks again', async ({
+test('given voice that is switched off in the room, then nobody’s packets arrive any more; when it is switched on, people can speak again', async ({
   alice,
   carol,
 }) => {

@@ -170,7 +170,7 @@ test('given a log that only grows, then each checkpoint is cosigned, and what th
   assert.is((await look('grows')).code, 0)
 })
 
-test('given a log that is forked, then it is caught at its first checkpoint, whether the other history is as long, or longer', async () => {
+test('given a forked log, then it is caught at its first checkpoint, whether the other history is as long or longer', async () => {
   const size = checkpointIn(cosigned('grows'))!.size
   const before = cosigned('grows')
   shown = (path) => other.url + path
@@ -218,7 +218,7 @@ test('given a log that is rolled back, then it is caught at its first checkpoint
   shown = honestly
 })
 
-test('given a log that withholds its tiles, or serves others, then it is caught at that checkpoint, at the first of all too', async () => {
+test('given a log that withholds its tiles, or serves wrong ones, then it is caught at that checkpoint, even the very first', async () => {
   await honest.say('what is withheld')
   const withholds = (path: string) => (path.includes('/tile/') ? { status: 404, text: 'no' } : honestly(path))
   const lies = (path: string) => (path.includes('/tile/') ? other.url + path : honestly(path))
@@ -254,7 +254,7 @@ const proofOf = async (old: number, { size }: Checkpoint): Promise<ReadonlyArray
     ),
   )
 
-test('given a witness that runs, then logs have checkpoints cosigned by it as C2SP’s protocol says, and everybody reads the last', async () => {
+test('given a running witness, then logs get checkpoints cosigned by it with C2SP’s protocol, and everybody can read the last', async () => {
   const { child, said, ended } = started('grows', ['--listen', '127.0.0.1:0', '--every', '86400'])
   try {
     await until('it looked', () => /cosigned \d+ event/.test(said.out))
@@ -309,7 +309,7 @@ test('given a witness that runs, then logs have checkpoints cosigned by it as C2
   assert.is((await look('grows')).code, 0)
 })
 
-test('given a log that names its witnesses, then it shows what they cosigned, and pages can demand them; one that is away, or is shown another history, is told', async () => {
+test('given a log that names its witnesses, then it shows what they cosigned, and pages can require them; one that is away, or that was shown another history, is reported', async () => {
   const origin = 'demanded.test/log'
   const vkey = verifierOf(signerOf(origin, Buffer.from('a5'.repeat(32), 'hex'))).vkey
   const two = await Promise.all(
@@ -376,7 +376,7 @@ test('given a log that names its witnesses, then it shows what they cosigned, an
   assert.is((await two[0]!.ended).code, 0)
 })
 
-test('given a witness that is started wrongly, then it says how it is used, and changes nothing', async () => {
+test('given a witness that is started with wrong arguments, then it prints its usage, and changes nothing', async () => {
   for (const [more, words] of [
     [['--every', '0'], '--every takes seconds'],
     [['--listen', 'here'], '--listen takes HOST:PORT'],

@@ -20,12 +20,12 @@ const outcomeOf = async (body: string, timeoutSeconds = 20): Promise<Outcome> =>
 const counts = ({ passed, failed }: Outcome) => [passed, failed]
 const broken = '() => { throw new Error("no") }'
 
-outcome('given two that pass and one that fails, then they are counted', async () => {
+outcome('given two tests that pass and one that fails, then they are counted', async () => {
   const o = await outcomeOf(`t('a', () => {}); t('b', () => {}); t('c', ${broken}); t.run()`)
   assert.deepEqual(counts(o), [2, 1])
   assert.deepEqual(o.names, ['c'])
 })
-outcome('given one that has something to show at its end, then that is kept though all passed', async () => {
+outcome('given a file that shows something at its end, then that is kept though all passed', async () => {
   const o = await outcomeOf(
     `process.once('exit', () => console.log('## shown\\n| a | table |')); t('a', () => {}); t.run()`,
   )
@@ -46,7 +46,7 @@ outcome('given a skipped test, then it failed', async () => {
   assert.deepEqual(counts(await outcomeOf(`t('a', () => {}); t.skip('b', () => {}); t.run()`)), [1, 1])
 })
 outcome(
-  'given a file whose every test needs what this machine has not, when it says so, then it is left out, and no pass',
+  'given a file whose every test needs something that this machine lacks, when it says so, then it is left out, and does not count as passed',
   async () => {
     const said = `console.log('## left out: no mount without root'); `
     const o = await outcomeOf(`${said}t.skip('a', () => {}); t.run()`)
@@ -58,7 +58,7 @@ outcome(
     )
   },
 )
-outcome('given one test alone by only, then the others count as failed', async () => {
+outcome('given a test marked with only, then the others count as failed', async () => {
   const o = await outcomeOf(`t.only('a', () => {}); t('b', () => {}); t.run()`)
   assert.deepEqual(counts(o), [1, 1])
 })

@@ -3,11 +3,22 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 
+/** For a program that is to load its modules before its environment is known. */
+export type Early = {
+  /** Of Node itself: PATH and the like. */
+  readonly first: NodeJS.ProcessEnv
+  /** The URL of the module that the program's first start loads meanwhile. */
+  readonly module: string
+  /** All of it. If this rejects, the program is ended, and its start fails. */
+  readonly whole: Promise<NodeJS.ProcessEnv>
+}
+const isEarly = (env: NodeJS.ProcessEnv | Early): env is Early => typeof env.first === 'object'
+
 export type ChildOptions = {
   readonly name: string
   /** A .ts file and its arguments. */
   readonly args: ReadonlyArray<string>
-  readonly env: NodeJS.ProcessEnv
+  readonly env: NodeJS.ProcessEnv | Early
   /** Matches the line that says that it is ready; the first group becomes `Child.ready`. */
   readonly ready: RegExp
   /** Called with every other line that it prints. */
@@ -29,6 +40,7 @@ export type Child = {
 }
 
 const LEASH = new URL('./stop-with-parent.ts', import.meta.url).href
+const EARLY = new URL('./early.ts', import.meta.url).href
 /** Longer than a server takes to stop if its event store is silent: some 15 s. */
 const STOP_MS = 20_000
 const READY_MS = 60_000
@@ -48,13 +60,16 @@ export const startChild = async (options: ChildOptions): Promise<Child> => {
   let ready = ''
   let stopping = false
   const stopped = new AbortController()
+  let env: NodeJS.ProcessEnv | Early = options.env
 
   const start = (): Promise<void> =>
     new Promise((resolve, reject) => {
+      const early = isEarly(env) ? env : null
+      const preload = early === null ? LEASH : EARLY
       // A process group of its own: Ctrl-C at the terminal reaches only the supervisor, which stops all in order.
-      const it = spawn(process.execPath, ['--import', LEASH, ...options.args], {
+      const it = spawn(process.execPath, ['--import', preload, ...options.args], {
         stdio: ['pipe', 'pipe', 'pipe'],
-        env: options.env,
+        env: early === null ? (env as NodeJS.ProcessEnv) : { ...early.first, EARLY_MODULE: early.module },
         detached: true,
       })
       child = it
@@ -66,10 +81,27 @@ export const startChild = async (options: ChildOptions): Promise<Child> => {
         if (last !== '') options.onLine(last)
         last = ''
       }
-      const slow = setTimeout(() => {
-        reject(new Error(`${name} was not ready within ${READY_MS / 1000} s. It last said: ${last}`))
-        it.kill('SIGKILL')
-      }, READY_MS)
+      let slow: NodeJS.Timeout | undefined
+      const expectReady = (): void => {
+        slow = setTimeout(() => {
+          reject(new Error(`${name} was not ready within ${READY_MS / 1000} s. It last said: ${last}`))
+          it.kill('SIGKILL')
+        }, READY_MS)
+      }
+      if (early === null) expectReady()
+      else
+        early.whole.then(
+          (whole) => {
+            env = whole
+            if (hasEnded(it)) return
+            it.stdin?.write(`${JSON.stringify(whole)}\n`)
+            expectReady()
+          },
+          (error: unknown) => {
+            reject(error)
+            it.kill('SIGKILL')
+          },
+        )
       for (const stream of [it.stdout, it.stderr])
         if (stream)
           createInterface({ input: stream }).on('line', (line) => {

@@ -14,7 +14,7 @@ import type { Display } from './display.ts'
 import { createLogs } from './logs.ts'
 import { startPostgresPart } from './postgres.ts'
 import { PRIMARY_SETTINGS, startPrimary, wantsPrimary } from './primary.ts'
-import { type Addresses, auditFor, environmentFor, type Settings } from './settings.ts'
+import { type Addresses, auditFor, environmentFor, firstEnvironment, type Settings } from './settings.ts'
 import type { Started } from './started.ts'
 
 export type Programs = { readonly eventStore: string; readonly projector: string; readonly server: string }
@@ -24,6 +24,13 @@ export const PROGRAMS: Programs = {
   eventStore: program('infra/eventstore/main.ts'),
   projector: program('apps/projector/main.ts'),
   server: program('apps/server/main.ts'),
+}
+
+/** What each loads while the parts that it needs are starting. */
+const moduleUrl = (path: string): string => new URL(`../../${path}`, import.meta.url).href
+const EARLY_MODULES = {
+  projector: moduleUrl('apps/projector/projector.ts'),
+  server: moduleUrl('apps/server/app.ts'),
 }
 
 type World = {
@@ -162,21 +169,30 @@ export type Parts = {
 export const startParts = async (world: World, port: number): Promise<Parts> => {
   const { env, display, programs, secrets, signal } = world
   const start = processStarter(world)
-  const [eventStore, database, hive] = await allOf<[Part, Database, string]>([
+  const base = allOf<[Part, Database, string]>([
     startEventStore(world, start),
     startTables(world),
     startHive(world),
   ])
-  signal?.throwIfAborted()
-  const to: Addresses = { port, eventStore: eventStore.url, database: database.url, hive }
-  const partEnv = { ...environmentFor(env, secrets, to), ...database.primary }
-  const serverEnv = { ...partEnv, NODE_OPTIONS: env.SERVER_NODE_OPTIONS }
-  const projectorEnv = { ...partEnv, NODE_OPTIONS: env.PROJECTOR_NODE_OPTIONS }
-  const program = (name: 'projector' | 'server', ready: RegExp, env: NodeJS.ProcessEnv): Promise<Child> =>
-    display.during(name, start({ name, args: [programs[name]], env, ready }))
-  const [projector, server] = await allOf<[Child, Child]>([
-    program('projector', /(projecting)/i, projectorEnv),
-    program('server', /^listening on (\S+)/, serverEnv),
+  const environment = base.then(([eventStore, database, hive]) => {
+    signal?.throwIfAborted()
+    const to: Addresses = { port, eventStore: eventStore.url, database: database.url, hive }
+    return { ...environmentFor(env, secrets, to), ...database.primary }
+  })
+  const program = (name: 'projector' | 'server', ready: RegExp, options: string | undefined) => {
+    const early = {
+      first: { ...firstEnvironment(env), NODE_OPTIONS: options },
+      module: EARLY_MODULES[name],
+      whole: environment.then((whole) => ({ ...whole, NODE_OPTIONS: options })),
+    }
+    return display.during(name, start({ name, args: [programs[name]], env: early, ready }))
+  }
+  const [[eventStore, database, hive], projector, server] = await allOf<
+    [[Part, Database, string], Child, Child]
+  >([
+    base,
+    program('projector', /(projecting)/i, env.PROJECTOR_NODE_OPTIONS),
+    program('server', /^listening on (\S+)/, env.SERVER_NODE_OPTIONS),
   ])
   return { eventStore, database, hive, projector, server }
 }

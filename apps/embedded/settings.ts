@@ -40,6 +40,17 @@ export const auditFor = (env: Environment, secrets: Secrets) => ({
   AUDIT_ORIGIN: set(env.AUDIT_ORIGIN) ?? EMBEDDED_ORIGIN,
 })
 
+/** What Node itself reads, which is known before any part has started. */
+export const firstEnvironment = (env: Environment): Record<string, string | undefined> => ({
+  PATH: env.PATH,
+  HOME: env.HOME,
+  LANG: env.LANG,
+  TZ: env.TZ,
+  TMPDIR: env.TMPDIR,
+  NODE_COMPILE_CACHE: env.NODE_COMPILE_CACHE,
+  NODE_ENV: set(env.NODE_ENV) ?? 'development',
+})
+
 /** Everything that the parts read, and nothing else of this process's environment but what every program needs. */
 export const environmentFor = (
   env: Environment,
@@ -49,14 +60,8 @@ export const environmentFor = (
   const standIn = given(env).hive === null
   const named = Object.fromEntries(Object.keys(variables).map((name) => [name, env[name]]))
   return {
-    PATH: env.PATH,
-    HOME: env.HOME,
-    LANG: env.LANG,
-    TZ: env.TZ,
-    TMPDIR: env.TMPDIR,
-    NODE_COMPILE_CACHE: env.NODE_COMPILE_CACHE,
     ...named,
-    NODE_ENV: set(env.NODE_ENV) ?? 'development',
+    ...firstEnvironment(env),
     NODE_ID: set(env.NODE_ID) ?? 'embedded',
     PORT: String(to.port),
     EVENTSTORE_URL: given(env).eventStore ?? to.eventStore,

@@ -163,6 +163,32 @@ test('given an erasure, then it must be confirmed, waits, and can be withdrawn; 
   await page.click(button('Withdraw it'))
   await page.waitForSelector(button('Erase me…'))
   assert.equal((await get(context, '/api/me', 'judy')).erasure, null)
+  const url = `/api/holds/${placed.json().hold.id}`
+  await http.app.inject({ method: 'DELETE', url, headers: http.bearer('admin-one'), payload: {} })
+  await close(page)
+})
+test('given an admin of the system, then they place and release holds at Operations, and see which erasures wait', async (context) => {
+  const { http } = context
+  const asked = {
+    method: 'POST',
+    url: '/api/me/erasure',
+    headers: http.bearer('peggy'),
+    payload: {},
+  } as const
+  assert.equal((await http.app.inject(asked)).statusCode, 200)
+  const page = await open(context, 'admin-one', '/console#/operations')
+  await page.waitForSelector('form[aria-label=hold]')
+  await page.waitForSelector('section[aria-label=erasures] li')
+  assert.match(await textOf(page, 'section[aria-label=erasures]'), /peggy/)
+  await page.type('form[aria-label=hold] [name=subject]', 'peggy')
+  await page.type('form[aria-label=hold] [name=reason]', WORDS)
+  await page.keyboard.press('Enter')
+  await page.waitForSelector('section[aria-label="legal holds"] li')
+  assert.match(await textOf(page, 'section[aria-label="legal holds"] li'), /peggy.*<img src=x/s)
+  assert.equal((await get(context, '/api/me', 'peggy')).holds.length, 1)
+  await page.click(`section[aria-label="legal holds"] li button`)
+  await page.waitForFunction(`document.querySelector('section[aria-label="legal holds"] li') === null`)
+  assert.deepEqual((await get(context, '/api/me', 'peggy')).holds, [])
   await close(page)
 })
 test.run()

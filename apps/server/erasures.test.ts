@@ -95,7 +95,7 @@ const asked = (context: Context, inMs: number): Promise<void> =>
     type: 'AskErasure',
     erasure: randomUUID(),
     subject: 'alice',
-    due: new Date(context.clock.ms + inMs).toISOString(),
+    waitMs: inMs,
   })
 const count = ({ log }: Context, type: string): number =>
   log.all().filter((event) => event.type === type).length

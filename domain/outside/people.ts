@@ -7,7 +7,13 @@ import { holdsOn, type OutsideState } from './state.ts'
 
 /** `subject`: an account or a guest. Who may ask for whom is checked where the request comes in. */
 export type PersonCommand =
-  | { readonly type: 'AskErasure'; readonly erasure: string; readonly subject: string; readonly due: string }
+  /** `waitMs`: how long it can be withdrawn. */
+  | {
+      readonly type: 'AskErasure'
+      readonly erasure: string
+      readonly subject: string
+      readonly waitMs: number
+    }
   | { readonly type: 'WithdrawErasure'; readonly subject: string }
   | { readonly type: 'BeginErasure'; readonly erasure: string; readonly subject: string }
   | {
@@ -61,8 +67,9 @@ export const decidePerson = (
   const done = { space: null, ...asked }
   switch (command.type) {
     case 'AskErasure': {
-      const { erasure, subject, due } = command
+      const { erasure, subject, waitMs } = command
       if (state.erasures.has(subject)) return E.right([])
+      const due = new Date(Date.parse(asked.at) + waitMs).toISOString()
       return E.right([{ type: 'ErasureAsked', data: { erasure, subject, due, ...done } }])
     }
     case 'WithdrawErasure': {

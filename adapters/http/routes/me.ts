@@ -132,8 +132,8 @@ const erasure = (app: FastifyInstance, { deps }: Asking): void => {
     body: t.type({}),
     handle: async ({ who, sender, commandId }) => {
       const { id } = person(who)
-      const due = new Date(deps.clock.now() + (deps.config.erasureWaitDays ?? 0) * DAY).toISOString()
-      const command: PersonCommand = { type: 'AskErasure', erasure: commandId.id, subject: id, due }
+      const waitMs = (deps.config.erasureWaitDays ?? 0) * DAY
+      const command: PersonCommand = { type: 'AskErasure', erasure: commandId.id, subject: id, waitMs }
       const done = await actOutside(deps, sender, commandId.id, command)
       return { ...doneView(done), erasure: erasureView(done.state.erasures.get(id)!) }
     },

@@ -9,6 +9,8 @@ import { gunzipSync } from 'node:zlib'
 import pg from 'pg'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { connectEventLog } from '../../../adapters/eventstore/index.ts'
+import { OUTSIDE_STREAM } from '../../../domain/names.ts'
 import { type Embedded, startEmbedded } from '../../../infra/testing/embedded.ts'
 import { QUIET_EVENING, replay } from '../../../infra/testing/replay.ts'
 import { presence as dispatch } from '../dispatcher.ts'
@@ -120,6 +122,23 @@ test('given somebody who asks for their data, then they get everything that they
     .map((line) => JSON.parse(line))
     .filter(({ kind, table }) => kind === 'row' && table === 'chat_messages')
   assert.is(messages.length, times)
+})
+
+test('given a legal hold on them, then nothing is erased, and the command says which, why, and by whom', async () => {
+  const log = connectEventLog({ url: instance.endpoints().eventStoreUrl })
+  const at = '2026-01-01T00:00:00.000Z'
+  const of = { hold: 'hold-1', subject: who, space: null, by: { kind: 'account', id: 'admin-one' }, at }
+  const put = async (type: string, data: object) => {
+    const event = { id: crypto.randomUUID(), type, data, metadata: {} }
+    assert.is((await log.append(OUTSIDE_STREAM, 'any', [event])())._tag, 'Right')
+  }
+  await put('LegalHoldPlaced', { ...of, reason: 'a court asked' })
+  const refused = await presence('privacy', 'erase', who)
+  assert.is(refused.status, 1, refused.all)
+  assert.match(refused.all, /hold-1, by admin-one on 2026-01-01.*"a court asked"/)
+  assert.ok(((await rowsWithTheirs())['public.chat_messages'] ?? 0) > 0)
+  await put('LegalHoldReleased', { ...of, reason: null })
+  await log.close()
 })
 
 test('given their erasure, then nothing of it is left, and everything still verifies', async () => {

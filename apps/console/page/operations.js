@@ -1,10 +1,11 @@
 // For those who run the system: each part, how far the tables are behind the log, what waits.
 import { html, nothing } from 'lit'
 import { api } from './api.js'
-import { View } from './view.js'
+import { when } from './parts.js'
+import { problemBox, View } from './view.js'
 
 class OperationsView extends View {
-  static properties = { ...View.properties, generation: {} }
+  static properties = { ...View.properties, generation: {}, told: { state: true } }
   static about = ['generation']
   constructor() {
     super()
@@ -16,9 +17,31 @@ class OperationsView extends View {
       fetch('/api/health', { cache: 'no-store' }).then((response) => response.json()),
       api('/api/spaces/global/lobby'),
     ])
-    return { ...health, runs: lobby.permission === 'owner' }
+    const runs = lobby.permission === 'owner'
+    return { ...health, runs, ...(runs ? await api('/api/holds') : {}) }
   }
-  show({ status, version, node, checks, runs }) {
+  async trying(work) {
+    this.told = null
+    try {
+      await work()
+      await this.reload()
+    } catch (problem) {
+      this.told = problem
+    }
+  }
+  place(event) {
+    event.preventDefault()
+    const form = event.target
+    const { subject, reason } = Object.fromEntries(new FormData(form))
+    return this.trying(async () => {
+      await api('/api/holds', { method: 'POST', body: { subject: subject.trim(), reason } })
+      form.reset()
+    })
+  }
+  release({ id }) {
+    return this.trying(() => api(`/api/holds/${encodeURIComponent(id)}`, { method: 'DELETE', body: {} }))
+  }
+  show({ status, version, node, checks, runs, holds, erasures }) {
     if (!runs) return html`<p class="empty">This is for those who run the system (SYSTEM_ADMINS).</p>`
     const { parked_streams: streams = 0, parked_events: events = 0 } = checks.projections ?? {}
     return html`<div class="bar"><h2>Operations</h2><span class="state ${status}">${status}</span></div>
@@ -30,7 +53,25 @@ class OperationsView extends View {
           <td><span class="state ${ok ? 'ok' : 'degraded'}">${ok ? 'ok' : 'down'}</span></td>
           <td class="num">${lag_ms === undefined || lag_ms === null ? nothing : `${Math.round(lag_ms)} ms`}</td>
           <td class="says">${error ?? nothing} ${Object.keys(rest).length > 0 ? html`<code>${JSON.stringify(rest)}</code>` : nothing}</td></tr>`,
-      )}</tbody></table></div>`
+      )}</tbody></table></div>
+      ${problemBox(this.told)}
+      <div class="panels">
+        <section class="panel" aria-label="legal holds"><h3>Legal holds <small>${holds.length}</small></h3>
+          ${holds.length === 0 ? html`<p class="empty">None stands.</p>` : nothing}
+          <ul class="rows">${holds.map(
+            (one) => html`<li><b>${one.subject}</b> <span class="words">“${one.reason}”</span> <small>by ${one.placed_by}, ${when(one.placed_at, 'long')}</small>
+              <span class="acts"><button type="button" class="act" aria-label="Release the hold on ${one.subject}" @click=${() => this.release(one)}>Release</button></span></li>`,
+          )}</ul>
+          <form class="another" aria-label="hold" @submit=${this.place}>
+            <input name="subject" aria-label="on whom" placeholder="account or guest" required autocomplete="off" spellcheck="false">
+            <input name="reason" aria-label="reason" placeholder="why; they see it" maxlength="500" required autocomplete="off">
+            <button type="submit">Place a hold</button></form></section>
+        <section class="panel" aria-label="erasures"><h3>Erasures that wait <small>${erasures.length}</small></h3>
+          ${erasures.length === 0 ? html`<p class="empty">None.</p>` : nothing}
+          <ul class="rows">${erasures.map(
+            (one) => html`<li><b>${one.subject}</b> <small>asked ${when(one.asked_at, 'long')}; ${one.begun ? 'it is being carried out' : html`due ${when(one.due_at, 'long')}`}</small></li>`,
+          )}</ul></section>
+      </div>`
   }
 }
 customElements.define('operations-view', OperationsView)

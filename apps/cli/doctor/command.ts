@@ -16,12 +16,13 @@ import { diskFindings, memoryFindings } from './machine.ts'
 import { contentFindings, hiveFindings, redisFindings } from './others.ts'
 import { type VoiceOptions, voiceFindings } from './voice.ts'
 import { webFindings } from './web.ts'
+import { witnessFindings } from './witnesses.ts'
 
 const usage = `presence doctor [--env FILE] [--json] [--quiet]
 
 Looks at each thing that can be wrong, and says of what is not well what to do: settings, clock, disk, memory, PostgreSQL and
 what stands before it, the migrations, the projector, the log and its keys, Redis, each Hive node, TURN over UDP, TCP and TLS by
-a real relay, the server directly and by its public address (REST, polling, WebSocket), certificates, and who owns the lobby.
+a real relay, the server directly and by its public address (REST, polling, WebSocket), certificates, each witness, and who owns the lobby.
 It changes nothing. It looks at what the environment names (or --env FILE does), else at what npm start runs on DATA_DIR.
 
   --env FILE   settings from this file, what the environment has going before it
@@ -49,13 +50,14 @@ export const examine = async (given: Configuration, voice: VoiceOptions = {}): P
     : []
   const hasTables = ofDatabase.some((one) => one.about === 'tables' && one.is === 'well')
   const hasMaster = masterIsSet && ofDatabase.some((one) => isAboutKeys(one) && one.is === 'well')
-  const [log, redis, hive, content, turn, web] = await Promise.all([
+  const [log, redis, hive, content, turn, web, witnesses] = await Promise.all([
     needs(given, 'EVENTSTORE_URL') ? logFindings(config, hasTables, hasMaster) : [],
     needs(given, 'REDIS_URL') ? redisFindings(config) : [],
     needs(given, 'HIVE_NODE', 'HIVE_STANDIN') ? hiveFindings(config) : [],
     needs(given, 'HIVE_NODE', 'HIVE_STANDIN', 'DLUX_API_URL', 'CONTENT_TAG') ? contentFindings(config) : [],
     needs(given, 'TURN_SECRET', 'TURN_HOST') ? voiceFindings(config, voice) : [],
     needs(given, 'PUBLIC_URL', 'HOST', 'PORT') ? webFindings(config, direct) : [],
+    needs(given, 'WITNESSES', 'AUDIT_ORIGIN', 'PUBLIC_URL') ? witnessFindings(config) : [],
   ])
   return [
     ...given.findings,
@@ -68,6 +70,7 @@ export const examine = async (given: Configuration, voice: VoiceOptions = {}): P
     ...content,
     ...turn,
     ...web,
+    ...witnesses,
   ]
 }
 

@@ -11,6 +11,7 @@ import { suite } from 'uvu'
 import { type Browser, type Page, testBrowser } from '../../infra/testing/browser.ts'
 import { type TestConsole, testConsole } from '../../infra/testing/console.ts'
 import { SIGNER } from '../../infra/testing/http.ts'
+import { cosignerOf } from '../../projections/proof/cosignature.ts'
 import { signCheckpoint, verifierOf } from '../../projections/proof/note.ts'
 import { serveWitness } from '../operations/witness/serving.ts'
 import { openWitnessFolder } from '../operations/witness/state.ts'
@@ -48,12 +49,16 @@ test.after(async ({ browser, http }) => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** What the Proof view says: the verdict, each thing that was checked, and the list of witnesses. */
-const shownIn = async ({ browser, url }: Context) => {
+const openProof = async ({ browser, url }: Context): Promise<Page> => {
   const page: Page = await (await browser.createBrowserContext()).newPage()
   page.setDefaultTimeout(15_000)
   await page.goto(`${url}/console#/proof`)
   await page.waitForSelector('.verdict')
+  return page
+}
+/** What the Proof view says: the verdict, each thing that was checked, and the list of witnesses. */
+const shownIn = async (context: Context) => {
+  const page = await openProof(context)
   const verdict = await page.$eval('.verdict', (one) => one.textContent ?? '')
   const checks = await page.$$eval('.checks li', (all) =>
     all.map((one) => `${one.className}: ${one.textContent ?? ''}`),
@@ -93,6 +98,45 @@ test('given witnesses, then each that cosigned is checked in the browser; one th
   assert.match(said, /open: The witness “witness.test\/away” did not cosign it. It can’t be reached/)
   assert.ok(witnesses.includes(one.key.vkey))
   assert.match(witnesses, /unreachable/)
+})
+
+test('given witnesses that one trusts, then as many as one says must have cosigned, whatever the server says of its own; a key of another kind is not taken', async (context) => {
+  const page = await openProof(context)
+  const form = 'form[aria-label="trusted witnesses"]'
+  await page.click('section[aria-label=witnesses] summary')
+  const keep = async (keys: string, least: number): Promise<void> => {
+    await page.evaluate(`{
+      const { keys, least } = document.querySelector(${JSON.stringify(form)}).elements
+      keys.value = ${JSON.stringify(keys)}
+      keys.setCustomValidity('')
+      least.value = ${least}
+    }`)
+    await page.click(`${form} button`)
+  }
+  const says = (text: string) =>
+    page.waitForFunction(`document.querySelector('.checks').textContent.includes(${JSON.stringify(text)})`)
+  const [mine] = context.http.witnesses.places
+  const stranger = verifierOf(cosignerOf('witness.test/stranger', Buffer.alloc(32, 4))).vkey
+  await keep(verifierOf(SIGNER).vkey, 1)
+  assert.equal(await page.evaluate(`document.querySelector(${JSON.stringify(form)}).checkValidity()`), false)
+  await keep(`${mine!.key.vkey}\n${stranger}`, 2)
+  await says('Of the 2 witnesses that you trust, 1 cosigned it in the last ten minutes, and 2 must have.')
+  assert.match(await page.$eval('.verdict', (one) => one.textContent ?? ''), /Something does not hold/)
+  await keep(`${mine!.key.vkey}\n${stranger}`, 1)
+  await says('Of the 2 witnesses that you trust, 1 cosigned it in the last ten minutes.')
+  assert.equal(await page.$eval('.verdict', (one) => one.textContent), HOLDS)
+  await page.reload()
+  await page.waitForSelector('.verdict')
+  await says('Of the 2 witnesses that you trust, 1 cosigned')
+
+  await page.evaluate(`{
+    const kept = JSON.parse(localStorage.getItem('console-checkpoint'))
+    localStorage.setItem('console-checkpoint', JSON.stringify({ ...kept, vkey: ${JSON.stringify(stranger)} }))
+  }`)
+  await page.reload()
+  await page.waitForSelector('.verdict')
+  await says('The log’s key is another than the one this browser saw before.')
+  await page.browserContext().close()
 })
 
 test('given a witness that saw another log of this key, then the view says that something is wrong', async (context) => {

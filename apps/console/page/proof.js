@@ -6,6 +6,11 @@ import { cosignedAt, isConsistent, isIncluded, isSigned, parseNote, rootOf } fro
 import { View } from './view.js'
 
 const LAST = 'console-checkpoint'
+/** The witnesses whom whoever uses this browser trusts: a key a line, and how many of them must have cosigned. */
+const TRUSTED = 'console-witnesses'
+const trusted = () => ({ keys: [], least: 1, ...JSON.parse(localStorage.getItem(TRUSTED) ?? '{}') })
+/** Milliseconds: an older cosignature says too little. Servers have one made every minute. */
+const LATELY = 600_000
 const check = (says, holds, detail) => ({ says, holds, detail })
 
 /** The checkpoint of this browser's last visit: what makes a log that was rewritten show. */
@@ -17,6 +22,8 @@ const sinceLast = async (note, vkey) => {
     keep()
     return check('This browser saw no earlier checkpoint of this log: from now on it keeps one.', null)
   }
+  if (kept.vkey.trim() !== vkey.trim())
+    return check('The log’s key is another than the one this browser saw before.', false, kept.vkey)
   if (kept.size > now.size)
     return check('The log is shorter than the one this browser saw before.', false, `${kept.size} events then, ${now.size} now`)
   const { proof } = await api(`/api/audit/proof/consistency${query({ from: kept.size, to: now.size })}`)
@@ -52,6 +59,17 @@ const byWitnesses = async (note, vkey) => {
   }
 }
 
+/** Whether enough of those whom one trusts cosigned it: their keys are not the server's word. */
+const byTrusted = async () => {
+  const { keys, least } = trusted()
+  if (keys.length === 0) return []
+  const cosigned = await text('/tlog/checkpoint')
+  const times = await Promise.all(keys.map((key) => cosignedAt(cosigned, key)))
+  const by = keys.filter((_, n) => times[n] !== null && Date.now() - times[n].getTime() < LATELY).map((key) => key.split('+')[0])
+  const holds = by.length >= least
+  return [check(`Of the ${keys.length} witnesses that you trust, ${by.length} cosigned it in the last ten minutes${holds ? '' : `, and ${least} must have`}.`, holds, by.join(', '))]
+}
+
 class ProofView extends View {
   static properties = { ...View.properties, position: {}, generation: {} }
   static about = ['position', 'generation']
@@ -66,7 +84,7 @@ class ProofView extends View {
       await sinceLast(note, vkey),
     ]
     const cosigned = await byWitnesses(note, vkey)
-    checks.push(...cosigned.checks)
+    checks.push(...cosigned.checks, ...(await byTrusted()))
     if (found) {
       const holds = found.size === size && (await isIncluded({ index: found.leaf_index, size, leaf: found.leaf_hash, proof: found.proof, root }))
       checks.push(
@@ -82,6 +100,16 @@ class ProofView extends View {
   go(event) {
     event.preventDefault()
     location.hash = to.proof(new FormData(event.target).get('position').trim())
+  }
+  trust(event) {
+    event.preventDefault()
+    const form = new FormData(event.target)
+    const keys = [...new Set(form.get('keys').split(/\s+/).filter(Boolean))]
+    const wrong = keys.find((key) => !/^[^+]+\+[0-9a-f]{8}\+B[A-Za-z0-9+/]{43}$/.test(key))
+    event.target.elements.keys.setCustomValidity(wrong === undefined ? '' : `This is no witness’s key: ${wrong}`)
+    if (!event.target.reportValidity()) return
+    localStorage.setItem(TRUSTED, JSON.stringify({ keys, least: Math.min(Number(form.get('least')), Math.max(1, keys.length)) }))
+    this.reload()
   }
   render() {
     return html`<div class="bar"><h2>Proof</h2><form class="inline" @submit=${this.go}>
@@ -102,7 +130,11 @@ class ProofView extends View {
                 ({ name, key, url, size: seen, cosigned_at, fault, why }) =>
                   html`<li><b>${name}</b><span>at ${url}, cosigned ${seen} events${cosigned_at ? html` ${when(cosigned_at)}` : nothing}</span>${fault ? html`<span class="state degraded">${fault}</span><span>${why}</span>` : nothing}<code>${key}</code></li>`,
               )}</ul>`
-        }</section>
+        }<details><summary>Witnesses that you trust (${trusted().keys.length})</summary><form class="trusted" aria-label="trusted witnesses" @submit=${this.trust} @input=${({ target }) => target.setCustomValidity('')}>
+          <p class="hint">Their keys as they publish them themselves, one a line. They stay in this browser, and the server’s word on its witnesses counts no more.</p>
+          <label>Keys<textarea name="keys" rows="3" spellcheck="false" .value=${trusted().keys.join('\n')}></textarea></label>
+          <label>How many must have cosigned <input name="least" type="number" min="1" max="100" required .value=${String(trusted().least)}></label>
+          <button type="submit">Keep</button></form></details></section>
         ${found ? html`<section class="panel wide"><h3>Inclusion</h3><pre tabindex="0">${`leaf ${found.leaf_index}  ${found.leaf_hash}\n${found.proof.join('\n')}`}</pre></section>` : nothing}</div>`
   }
 }

@@ -6,7 +6,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { testHttp } from '../../infra/testing/http.ts'
 import { limitCostly, PAID_CHARACTERS, WORTH } from './costly.ts'
-import { lasting } from './lasting.ts'
+import { longAnswer } from './long-answers.ts'
 
 const test = suite('costly reads')
 
@@ -70,7 +70,7 @@ const serving = async (perMinute: number, parts: number) => {
       word: () => '',
       pay,
     }
-    const text = lasting(given, 'frank', async function* () {
+    const text = longAnswer(given, 'frank', async function* () {
       for (let n = 0; n < parts; n += 1) yield 'x'.repeat(PAID_CHARACTERS)
     })
     return reply.send(Readable.from(text, { objectMode: true, highWaterMark: 1 }))

@@ -17,7 +17,7 @@ import { Position, Uuid } from './codecs.ts'
 import type { HttpDeps } from './deps.ts'
 import { Download } from './download.ts'
 import { orTell, tell, tellInvalid } from './errors.ts'
-import { lasting, stillProved } from './lasting.ts'
+import { longAnswer, stillProved } from './long-answers.ts'
 import { loggedId } from './request-id.ts'
 import {
   free,
@@ -271,7 +271,7 @@ export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec
         const { caller } = who
         const reader = caller.kind === 'account' ? caller.id : networkOf(request.address)
         const pay = (characters: number) => request.server.costly.paid(request, caller, characters)
-        const body = lasting({ deps, reply, right, word: answer.word, pay }, reader, () => answer.rows)
+        const body = longAnswer({ deps, reply, right, word: answer.word, pay }, reader, () => answer.rows)
         return sendStream(request, reply, Readable.from(body, { objectMode: true, highWaterMark: 1 }))
       }
       if (endpoint.waits !== undefined && mustWait(answer)) reply.code(202)

@@ -12,7 +12,7 @@ import { testHttp } from '../../infra/testing/http.ts'
 import { proofOfRequest } from '../auth/proof.ts'
 import { download } from './download.ts'
 import { catchUp, sendStream } from './endpoint.ts'
-import { lasting } from './lasting.ts'
+import { longAnswer } from './long-answers.ts'
 import { shared } from './routes/operations.ts'
 
 const test = suite('http')
@@ -602,7 +602,7 @@ test('given a client that goes away in the middle of an export, then no more row
       request,
       reply,
       Readable.from(
-        lasting(
+        longAnswer(
           { deps: http, reply, right: { proof: proofOfRequest({}), check: async () => {} }, word: () => '' },
           'somebody',
           () =>

@@ -3,8 +3,8 @@ import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import type { OWNERSHIP } from '../../domain/scene/entity.ts'
 import { type Described, invalid } from '../refusals.ts'
+import { isOwnEventName } from './own-event-names.ts'
 import { optional, Text } from './payload-parts.ts'
-import { isOurs } from './words.ts'
 
 /** A revision as this service writes it, -1 if there was nothing yet; a whole number is accepted, too. */
 const Revision = new t.Type<bigint, string, unknown>(
@@ -60,7 +60,7 @@ const DataType = new t.Type<string, string, unknown>(
   'DataType',
   (u): u is string => typeof u === 'string',
   (u, context) =>
-    typeof u === 'string' && u.length > 0 && u.length <= MAX_NAME && !isOurs(u)
+    typeof u === 'string' && u.length > 0 && u.length <= MAX_NAME && !isOwnEventName(u)
       ? t.success(u)
       : t.failure(u, context),
   t.identity,

@@ -10,11 +10,11 @@ import {
   writeEndpoints,
 } from '../operations/instance/endpoints.ts'
 import { readSecrets } from '../operations/instance/secrets.ts'
+import { checkParts } from './check-parts.ts'
 import { checkDataDir, checkPort, freeMb } from './checks.ts'
 import type { Display } from './display.ts'
 import { lockDataDir } from './lock.ts'
 import { type Parts, PROGRAMS, type Programs, startParts } from './parts.ts'
-import { checkGiven } from './parts-given.ts'
 import type { Settings } from './settings.ts'
 import { createStarted, type Started } from './started.ts'
 
@@ -102,7 +102,7 @@ export const startAll = async (
   try {
     await waitForLeftBehind(dataDir, display)
     await checkPort(config.host, config.port)
-    await checkGiven(settings, display.say)
+    await checkParts(settings, display.say)
     signal?.throwIfAborted()
     const port = config.port || (await freePort())
     const secrets = readSecrets(dataDir)

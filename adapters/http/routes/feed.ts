@@ -14,7 +14,7 @@ import { from, optional, Position, SpaceKeyCodec } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
 import { plainText, STRICT, senderOf, sendStream, shownBy } from '../endpoint.ts'
 import { describeThrown, HttpError, orTell, tell, tellInvalid } from '../errors.ts'
-import { lasting } from '../lasting.ts'
+import { longAnswer } from '../long-answers.ts'
 import { text, whole, yesNo } from '../shapes.ts'
 import { isAuditor } from '../space-gate.ts'
 import { schemaFor } from '../validate.ts'
@@ -174,7 +174,7 @@ export const feed = (app: FastifyInstance, deps: HttpDeps): void => {
         showsClient: isAuditor(deps, caller),
       }
       const right = { proof, check: () => mayFollow(deps, space, caller) }
-      const body = lasting(
+      const body = longAnswer(
         {
           ...{ deps, reply, right, word: (why) => errorLine(why, sse) },
           pay: (characters) => request.server.costly.paid(request, caller, characters),

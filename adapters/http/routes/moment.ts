@@ -33,7 +33,7 @@ import {
 import type { HttpDeps } from '../deps.ts'
 import { catchUp, Fresh, mount, plainText, STRICT, senderOf, sendStream, shownBy } from '../endpoint.ts'
 import { HttpError, orTell, tell, tellInvalid } from '../errors.ts'
-import { lasting, stillProved } from '../lasting.ts'
+import { longAnswer, stillProved } from '../long-answers.ts'
 import { free, listOf, orNull, spaceId, spaceType, text, yesNo } from '../shapes.ts'
 import { accessTo, isAuditor, needRole, SpaceParams, seen, spaceOf } from '../space-gate.ts'
 import { schemaFor } from '../validate.ts'
@@ -369,7 +369,7 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
       const range = { ...(start === null ? {} : { from: start }), ...(to === null ? {} : { to }) }
       const right = { proof, check: () => mayAudit(deps, space, who.caller) }
       const shown = { speed, state: state === true, client: may.isAuditor, sse }
-      const text = lasting(
+      const text = longAnswer(
         {
           ...{ deps, reply, right, word: (why) => errorLine(why, sse) },
           pay: (characters) => request.server.costly.paid(request, who.caller, characters),

@@ -11,11 +11,11 @@ import type { Carrier } from '../arriving.ts'
 import type { SocketConnection } from '../connection.ts'
 import type { Member } from '../member.ts'
 import { oversizedName } from '../oversized.ts'
+import { isOwnEventName } from '../own-event-names.ts'
 import type { Receive } from '../receiving.ts'
 import type { Requests, SocketRequest } from '../requests.ts'
 import type { Sending } from '../sending.ts'
 import type { ReadTurn } from '../turns.ts'
-import { isOurs } from '../words.ts'
 import { JsonLine } from './json-line.ts'
 import type { Room } from './places.ts'
 import { roomFor } from './room-for.ts'
@@ -220,7 +220,7 @@ export const createJsonSockets = (deps: {
       receive(member, type, { type: data_type, data, to }, ack)
     }
     // Clients may not send each other events that only the server sends.
-    else if (isOurs(type)) receive(member, 'none', undefined, ack)
+    else if (isOwnEventName(type)) receive(member, 'none', undefined, ack)
     else {
       const data = without(message, 'type', 'targetSocketId', 'request_id')
       receive(member, 'room-data', { type, to, data }, ack)

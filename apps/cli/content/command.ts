@@ -8,9 +8,9 @@ import { migrate } from '../../../adapters/postgres/migrate.ts'
 import type { Text } from '../../config/codecs.ts'
 import { primaryOf } from '../../config/primary.ts'
 import { variables } from '../../config/variables.ts'
-import { followAlive } from '../../operations/content/alive.ts'
 import { followPrimary } from '../../operations/content/follow.ts'
-import type { PrimaryFollower } from '../../operations/content/run.ts'
+import type { PrimaryFollower } from '../../operations/content/following.ts'
+import { followTrending } from '../../operations/content/trending.ts'
 import { type Command, type Io, Misused, type Run } from '../command.ts'
 import { reached } from '../reached.ts'
 import { plain } from '../shown.ts'
@@ -107,7 +107,7 @@ const follow: Run = async (args, io) => {
     clock: { now: () => Date.now() },
     allowStandIn: endpoints?.hiveStandIn === true,
   })
-  return untilStopped(followAlive({ ...sources, databaseUrl, logger, hive }))
+  return untilStopped(followTrending({ ...sources, databaseUrl, logger, hive }))
 }
 
 export const content: Command = {

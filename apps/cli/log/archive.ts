@@ -8,7 +8,7 @@ import { readTime } from '../../../domain/time.ts'
 import { type ArchiveSettings, archiveSettings } from '../../config/archive.ts'
 import { type ArchiveStage, archiveLog } from '../../operations/archive/archive.ts'
 import { beforeFor, logBytes } from '../../operations/archive/size.ts'
-import { unread } from '../../operations/unread.ts'
+import { readErrorInWords } from '../../operations/read-error.ts'
 import { signerFor } from '../audit/key-arguments.ts'
 import { counted, type Io, Misused } from '../command.ts'
 import { type Connections, connections } from '../connections.ts'
@@ -38,7 +38,7 @@ const beforeBySize = async (to: Connections, maxBytes: number, io: Io): Promise<
   const session = await connectSession(to.databaseUrl, 'presence log archive')
   try {
     const made = await archivesOn(log)
-    if (E.isLeft(made)) throw new Error(unread(made.left))
+    if (E.isLeft(made)) throw new Error(readErrorInWords(made.left))
     const archived = made.right.reduce((sum, { events }) => sum + events, 0)
     const before = await beforeFor(session, { bytes, maxBytes, archived })
     if (before === null) throw new Error('The tables have nothing of the log yet: wait until they have.')

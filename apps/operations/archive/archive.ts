@@ -20,7 +20,7 @@ import { CUTS, type Cut, cutIn, MANIFEST } from '../../../projections/proof/arch
 import { type Signer, verifierOf } from '../../../projections/proof/note.ts'
 import { operatorEvent } from '../acting/operator-event.ts'
 import { withSource } from '../export/bundle.ts'
-import { unread } from '../unread.ts'
+import { readErrorInWords } from '../read-error.ts'
 import { checkArchive } from './check.ts'
 import { type CutReport, cutStreams } from './cut.ts'
 import { cutStates, stepsOf, type TableLimits } from './tables.ts'
@@ -100,7 +100,7 @@ const record = async (options: ArchiveOptions, made: ArchiveMade): Promise<void>
 
 const isCut = async (log: EventLog, number: number): Promise<boolean> => {
   const page = await log.readStream(ARCHIVES, { direction: 'backwards', limit: 1 })()
-  if (E.isLeft(page)) throw new ArchivingError(unread(page.left))
+  if (E.isLeft(page)) throw new ArchivingError(readErrorInWords(page.left))
   const [last] = page.right
   return last?.type === CUT && archiveCutIn(last.data)?.number === number
 }
@@ -177,7 +177,7 @@ const cutBy = async (archiving: Archiving, made: ArchiveMade, place: string): Pr
 
 const headOf = async (log: EventLog): Promise<bigint> => {
   const end = await log.readAll({ direction: 'backwards', limit: 1, prefixes: STREAM_PREFIXES })()
-  if (E.isLeft(end)) throw new ArchivingError(unread(end.left))
+  if (E.isLeft(end)) throw new ArchivingError(readErrorInWords(end.left))
   return end.right[0]?.position ?? -1n
 }
 
@@ -262,7 +262,7 @@ const archiveHere = async (archiving: Archiving): Promise<ArchivingResult> => {
   const { options } = archiving
   const { plain, dir, onProgress = () => {} } = options
   const known = await archivesOn(plain)
-  if (E.isLeft(known)) throw new ArchivingError(unread(known.left))
+  if (E.isLeft(known)) throw new ArchivingError(readErrorInWords(known.left))
   const last = known.right.at(-1)
   if (last !== undefined && !(await isCut(plain, last.number))) {
     const place = placeOf(last, dir)

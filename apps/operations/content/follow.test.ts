@@ -11,7 +11,7 @@ import { makePrimary, PRIMARY_ROLE } from '../../../infra/primary/primary.ts'
 import { type Cluster, startCluster } from '../../../infra/testing/cluster.ts'
 import { testPostgres } from '../../../infra/testing/postgres.ts'
 import { followPrimary } from './follow.ts'
-import type { PrimaryFollower } from './run.ts'
+import type { PrimaryFollower } from './following.ts'
 
 const POSTS = Number(process.env.CONTENT_POSTS ?? 1_000)
 const RATE = Number(process.env.CONTENT_RATE ?? 300)

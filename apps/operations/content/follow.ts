@@ -7,9 +7,9 @@ import { type FollowWay, note, readBookmark } from '../../../adapters/content/pr
 import { isRefusal, publishedTables } from '../../../adapters/content/primary/slot.ts'
 import { type Logger, reasonOf } from '../../../adapters/observing.ts'
 import { cut } from '../../../adapters/postgres/client.ts'
+import { type FollowRun, leadContent, type PrimaryFollower, STARTING } from './following.ts'
 import { pollPrimary } from './poll.ts'
 import { replicate } from './replicate.ts'
-import { type FollowRun, leadContent, type PrimaryFollower, STARTING } from './run.ts'
 
 const LONGEST_PAUSE_MS = 5_000
 /** How often (ms) a primary that did not allow streaming is asked again. */

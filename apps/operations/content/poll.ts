@@ -3,7 +3,7 @@ import type { PrimaryTable } from '../../../adapters/content/primary/columns.ts'
 import { changedSince, countOf, digestOf, markNow, timesOf } from '../../../adapters/content/primary/poll.ts'
 import { note } from '../../../adapters/content/primary/record.ts'
 import { storeChanges } from '../../../adapters/content/primary/store.ts'
-import { type FollowRun, inTransaction, sweep, tellSkipped } from './run.ts'
+import { type FollowRun, inTransaction, sweep, tellSkipped } from './following.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS

@@ -12,7 +12,7 @@ import { createSlot, dropSlot, slotLives } from '../../../adapters/content/prima
 import { type RowChange, storeChanges } from '../../../adapters/content/primary/store.ts'
 import { type ChangeStream, startStream } from '../../../adapters/content/primary/stream.ts'
 import { isTableName, TABLES } from '../../../adapters/content/primary/tables.ts'
-import { type FollowRun, inTransaction, sweep, tellSkipped } from './run.ts'
+import { type FollowRun, inTransaction, sweep, tellSkipped } from './following.ts'
 
 const TICK_MS = 1_000
 /** A copy that a change requires (a truncated table, a row without its key) is made at most this often (ms). */

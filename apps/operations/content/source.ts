@@ -2,9 +2,9 @@
 import { createHive } from '../../../adapters/hive/hive.ts'
 import type { Logger } from '../../../adapters/observing.ts'
 import type { Config } from '../../config/load.ts'
-import { followAlive, forgetAlive } from './alive.ts'
 import { followPrimary } from './follow.ts'
-import type { PrimaryFollower } from './run.ts'
+import type { PrimaryFollower } from './following.ts'
+import { followTrending, forgetTrending } from './trending.ts'
 
 type Given = Pick<Config, 'content' | 'database' | 'hive'>
 
@@ -15,14 +15,14 @@ export const followContent = (
 ): PrimaryFollower | null => {
   const databaseUrl = database.url
   if (content.alive !== null)
-    return followAlive({
+    return followTrending({
       ...content.alive,
       databaseUrl,
       logger,
       hive: createHive({ nodes: hive.nodes, clock: { now: Date.now }, allowStandIn: hive.standIn }),
     })
   // What was listed before the settings changed.
-  void forgetAlive(databaseUrl).catch(() => {})
+  void forgetTrending(databaseUrl).catch(() => {})
   return content.url === null
     ? null
     : followPrimary({ ...content, primaryUrl: content.url, databaseUrl, logger })

@@ -8,7 +8,7 @@ import type { Vault } from '../../../adapters/privacy/vault.ts'
 import { CASES_PREFIX, STREAM_PREFIXES } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
 import { type MotionPlace, placesIn } from '../../../domain/scene/motion/places.ts'
-import { unread } from '../unread.ts'
+import { readErrorInWords } from '../read-error.ts'
 import { recordRequest } from './requests.ts'
 
 /** The columns that say whose a table's rows are, or whom they are about. */
@@ -145,7 +145,7 @@ async function* eventsOf({
       limit: PAGE,
       prefixes: STREAM_PREFIXES,
     })()
-    if (E.isLeft(read)) throw new Error(unread(read.left))
+    if (E.isLeft(read)) throw new Error(readErrorInWords(read.left))
     for (const recorded of read.right) {
       if (!concerns(recorded, subject, sessions)) continue
       const { id, type, stream, revision, position, created, data, metadata } = recorded

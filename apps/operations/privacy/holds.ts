@@ -4,7 +4,7 @@ import { OUTSIDE_STREAM } from '../../../domain/names.ts'
 import { readOutside } from '../../../domain/outside/events.ts'
 import { evolveOutside, holdsOn, type LegalHold, NOTHING_OUTSIDE } from '../../../domain/outside/state.ts'
 import type { EventLog } from '../../../domain/ports.ts'
-import { unread } from '../unread.ts'
+import { readErrorInWords } from '../read-error.ts'
 
 const PAGE = 500
 
@@ -16,7 +16,7 @@ export const holdsStanding = async (
   let state = NOTHING_OUTSIDE
   for (let from = 0n; ; ) {
     const read = await log.readStream(OUTSIDE_STREAM, { from, limit: PAGE })()
-    if (E.isLeft(read)) throw new Error(unread(read.left))
+    if (E.isLeft(read)) throw new Error(readErrorInWords(read.left))
     for (const { type, data } of read.right) {
       const event = readOutside(type, data)
       if (event !== null) state = evolveOutside(state, event)

@@ -8,7 +8,7 @@ import { appendSettled } from '../../../adapters/eventstore/settle.ts'
 import { derivedUuid } from '../../../domain/ids.ts'
 import { accessStream } from '../../../domain/names.ts'
 import type { EventLog, NewEvent } from '../../../domain/ports.ts'
-import { unread } from '../unread.ts'
+import { readErrorInWords } from '../read-error.ts'
 
 export const REQUESTS = 'privacy-requests'
 const TRIES = 5
@@ -89,7 +89,7 @@ export const erasureRequests = async (log: EventLog): Promise<ReadonlyArray<Eras
   const requests: ErasureRequest[] = []
   for (let from = 0n; ; ) {
     const read = await log.readStream(REQUESTS, { from, limit: 500 })()
-    if (E.isLeft(read)) throw new Error(unread(read.left))
+    if (E.isLeft(read)) throw new Error(readErrorInWords(read.left))
     for (const { type, data } of read.right) if (type === ERASURE && Data.is(data)) requests.push(data)
     if (read.right.length < 500) return requests
     from = read.right.at(-1)!.revision + 1n

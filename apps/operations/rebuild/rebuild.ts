@@ -14,6 +14,7 @@ import { type AuditMemory, auditMemory } from '../../../projections/audit/fold.t
 import { type Only, PROJECTION_NAMES } from '../../../projections/batch.ts'
 import { ADVANCED, holdCheckpoint, putCheckpoint, readCheckpoint } from '../../../projections/checkpoint.ts'
 import { parkedStreams } from '../../../projections/parked.ts'
+import { readErrorInWords } from '../read-error.ts'
 import {
   type Audit,
   appendAudit,
@@ -25,7 +26,6 @@ import {
   readable,
 } from '../tables/apply.ts'
 import { whyOtherLog } from '../tables/same-log.ts'
-import { unread } from '../unread.ts'
 import { compareTables, type TableDifference } from './compare.ts'
 import { dropStale, indexShadow, makeShadow, swapShadow } from './shadow-tables.ts'
 
@@ -130,14 +130,14 @@ const readPage = async (
   limit: number,
 ): Promise<ReadonlyArray<RecordedEvent>> => {
   const read = await log.readAll({ ...(after === null ? {} : { after }), limit, prefixes: STREAM_PREFIXES })()
-  if (E.isLeft(read)) throw new RebuildError(unread(read.left))
+  if (E.isLeft(read)) throw new RebuildError(readErrorInWords(read.left))
   return read.right
 }
 
 /** The position of the last event that tables are made from. */
 const endOf = async (log: EventLog): Promise<bigint | null> => {
   const end = await log.readAll({ direction: 'backwards', limit: 1, prefixes: STREAM_PREFIXES })()
-  if (E.isLeft(end)) throw new RebuildError(unread(end.left))
+  if (E.isLeft(end)) throw new RebuildError(readErrorInWords(end.left))
   return end.right[0]?.position ?? null
 }
 

@@ -5,7 +5,7 @@ import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
 import type { EventLog } from '../../../domain/ports.ts'
 import { lastAudit } from '../../../projections/audit/queries.ts'
 import { lastPlaces, otherLog, REMEDY } from '../../../projections/same-log.ts'
-import { unread } from '../unread.ts'
+import { readErrorInWords } from '../read-error.ts'
 
 /** The tables were made from another log: nothing from this one may be put into them. */
 export class OtherLog extends Error {
@@ -33,7 +33,7 @@ export const holdToArchives = async (
   log: Pick<EventLog, 'readStream'>,
 ): Promise<void> => {
   const made = await archivesOn(log)
-  if (E.isLeft(made)) throw new Error(unread(made.left))
+  if (E.isLeft(made)) throw new Error(readErrorInWords(made.left))
   const [last] = await session.run(lastAudit())
   const position = (last?.position as bigint | undefined) ?? -1n
   const beyond = made.right.find((one) => BigInt(one.position) > position)

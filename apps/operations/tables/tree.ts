@@ -7,7 +7,7 @@ import { leafOf } from '../../../projections/audit/canonical.ts'
 import { type Edge, EMPTY_EDGE, edgeAt, type Nodes } from '../../../projections/proof/merkle.ts'
 import { hashesAt, lastLeaf } from '../../../projections/proof/queries.ts'
 import { copyTree, grow } from '../../../projections/proof/tree.ts'
-import { unread } from '../unread.ts'
+import { readErrorInWords } from '../read-error.ts'
 
 const PAGE = 2_000
 
@@ -52,7 +52,7 @@ export const treeUpTo = async (
       limit: PAGE,
       prefixes: STREAM_PREFIXES,
     })()
-    if (E.isLeft(page)) throw new Error(unread(page.left))
+    if (E.isLeft(page)) throw new Error(readErrorInWords(page.left))
     // Not before it is known that the log is there from its beginning.
     if (torn) await session.exec('DELETE FROM proof_leaves')
     torn = false

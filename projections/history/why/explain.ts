@@ -21,9 +21,15 @@ import type { Moments } from '../moments.ts'
 import { readable } from '../point.ts'
 import { says as inWords } from '../sentences.ts'
 import type { Standing } from '../space-standing.ts'
-import { type AnyCommand, chatCommandOf, isChatCommand, refusedCommandOf, spaceCommandOf } from './asked.ts'
 import type { Explanation, Verdict } from './explanation.ts'
 import type { PastStates } from './past.ts'
+import {
+  type AnyCommand,
+  chatCommandOf,
+  isChatCommand,
+  refusedCommandOf,
+  spaceCommandOf,
+} from './rebuilt-command.ts'
 import { createRights, eventView } from './right.ts'
 import { rulesFor } from './rules.ts'
 import { wordsFor } from './words.ts'

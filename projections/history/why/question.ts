@@ -3,7 +3,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { commandEntry, isCommandName } from '../../../domain/commands.ts'
 import type { Asks } from '../../../domain/fields.ts'
 import type { Moment } from '../moments.ts'
-import { type AnyCommand, COMMAND_TYPES, commandWith } from './asked.ts'
+import { type AnyCommand, COMMAND_TYPES, commandWith } from './rebuilt-command.ts'
 
 /** `field` as the question names it; `detail` is a sentence. */
 export type Unaskable = { readonly field: string; readonly detail: string }

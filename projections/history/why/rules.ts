@@ -15,8 +15,8 @@ import { isOver } from '../../../domain/text.ts'
 import { whoIs } from '../names.ts'
 import { listKey, type Ref } from '../refs.ts'
 import type { Standing } from '../space-standing.ts'
-import type { AnyCommand } from './asked.ts'
 import type { Cause } from './cause.ts'
+import type { AnyCommand } from './rebuilt-command.ts'
 import type { Rights } from './right.ts'
 
 /** `because`: the event that set it; null if it has its initial value. */

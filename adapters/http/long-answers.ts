@@ -57,7 +57,7 @@ const AT_ONCE = 20
 /** How long a reader has to take the last line, in milliseconds: a reader that reads nothing is cut off. */
 const LAST_WORD_MS = 300
 
-type Lasting = {
+type LongAnswer = {
   readonly deps: Pick<HttpDeps, 'auth'>
   readonly reply: FastifyReply
   readonly right: ReadRight
@@ -84,8 +84,8 @@ const takePlace = (of: object, who: string): (() => void) => {
 }
 
 /** Sends `make`'s texts for as long as the caller may see them, and then why it ended. `who`: whose answers are counted together. */
-export const lasting = (
-  { deps, reply, right, word, pay = () => 0 }: Lasting,
+export const longAnswer = (
+  { deps, reply, right, word, pay = () => 0 }: LongAnswer,
   who: string,
   make: (signal: AbortSignal) => AsyncIterable<string>,
 ): AsyncIterable<string> => {

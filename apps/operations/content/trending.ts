@@ -8,9 +8,9 @@ import { note, readBookmark } from '../../../adapters/content/primary/record.ts'
 import type { Hive } from '../../../adapters/hive/hive.ts'
 import { type Logger, reasonOf } from '../../../adapters/observing.ts'
 import { connectClient } from '../../../adapters/postgres/client.ts'
-import { leadContent, type PrimaryFollower, STARTING } from './run.ts'
+import { leadContent, type PrimaryFollower, STARTING } from './following.ts'
 
-export type AliveOptions = {
+export type TrendingOptions = {
   readonly databaseUrl: string
   /** DLUX's API; null: it is not asked. No slash at the end. */
   readonly dluxApiUrl: string | null
@@ -31,7 +31,7 @@ const SIGN_MS = 5_000
 /** How many titles are looked up each time: DLUX's list has none. */
 const TITLES = 50
 
-type Alive = {
+type TrendingPost = {
   readonly id: string
   readonly author: string
   readonly title: string
@@ -39,12 +39,12 @@ type Alive = {
   readonly created_at: string | null
 }
 type Look = {
-  readonly posts: ReadonlyArray<Alive>
+  readonly posts: ReadonlyArray<TrendingPost>
   readonly troubles: ReadonlyArray<string>
   readonly answered: number
 }
 
-const fromHive = async ({ hive, tag }: AliveOptions): Promise<ReadonlyArray<Alive>> => {
+const fromHive = async ({ hive, tag }: TrendingOptions): Promise<ReadonlyArray<TrendingPost>> => {
   if (tag === null) return []
   const ranked = await hive.ranked(tag)()
   if (E.isLeft(ranked))
@@ -56,10 +56,10 @@ const fromHive = async ({ hive, tag }: AliveOptions): Promise<ReadonlyArray<Aliv
 
 /** DLUX's posts with what Hive says about each: one that it doesn't know, or hides, is left out; if no node can be
  *  asked, it is listed by its name. */
-const fromDlux = async (options: AliveOptions): Promise<ReadonlyArray<Alive>> => {
+const fromDlux = async (options: TrendingOptions): Promise<ReadonlyArray<TrendingPost>> => {
   const { dluxApiUrl, hive, fetch = globalThis.fetch } = options
   if (dluxApiUrl === null) return []
-  const posts: Alive[] = []
+  const posts: TrendingPost[] = []
   const listed = await trendingOnDlux(fetch, dluxApiUrl, TIMEOUT_MS)
   for (const { id, author, type } of listed.slice(0, TITLES)) {
     const found = await hive.post(id)()
@@ -77,12 +77,12 @@ const fromDlux = async (options: AliveOptions): Promise<ReadonlyArray<Alive>> =>
 }
 
 /** Asks each source separately, so that one that is away does not affect the other. */
-const look = async (options: AliveOptions): Promise<Look> => {
+const look = async (options: TrendingOptions): Promise<Look> => {
   const asked = [
     ...(options.dluxApiUrl === null ? [] : [['DLUX’s API', fromDlux(options)] as const]),
     ...(options.tag === null ? [] : [['Hive', fromHive(options)] as const]),
   ]
-  const posts = new Map<string, Alive>()
+  const posts = new Map<string, TrendingPost>()
   const troubles: string[] = []
   for (const [name, answer] of asked)
     try {
@@ -117,7 +117,7 @@ const store = async (here: pg.Client, { posts, troubles }: Look): Promise<number
 }
 
 /** Deletes the list, because a primary is followed, or nobody is asked any more. */
-export const forgetAlive = async (databaseUrl: string): Promise<void> => {
+export const forgetTrending = async (databaseUrl: string): Promise<void> => {
   const here = await connectClient({
     connectionString: databaseUrl,
     application_name: 'presence content',
@@ -130,7 +130,7 @@ export const forgetAlive = async (databaseUrl: string): Promise<void> => {
   }
 }
 
-export const followAlive = (options: AliveOptions): PrimaryFollower => {
+export const followTrending = (options: TrendingOptions): PrimaryFollower => {
   const { logger, everyMs = 300_000, now = Date.now } = options
   const stopped = new AbortController()
   const { signal } = stopped

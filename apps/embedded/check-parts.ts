@@ -69,7 +69,7 @@ export const redisTrouble = async (url: string): Promise<string | null> => {
 
 /** Checks everything that the environment names at once. Rejects with `CannotStart` if something can't be used; trouble
  *  with Redis is only reported. */
-export const checkGiven = async ({ config, given }: Settings, say: (line: string) => void): Promise<void> => {
+export const checkParts = async ({ config, given }: Settings, say: (line: string) => void): Promise<void> => {
   const variable = given.database === '' ? 'DB_REPLICA_HOST' : 'DATABASE_URL'
   const looks = await Promise.allSettled([
     given.eventStore === null ? null : checkEventStore(given.eventStore),

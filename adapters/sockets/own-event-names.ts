@@ -37,4 +37,4 @@ const OURS: ReadonlySet<string> = new Set([
   'answer',
 ])
 
-export const isOurs = (name: string): boolean => OURS.has(name)
+export const isOwnEventName = (name: string): boolean => OURS.has(name)

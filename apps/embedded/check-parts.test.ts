@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { suite } from 'uvu'
-import { checkDatabase, checkEventStore, redisTrouble } from './parts-given.ts'
+import { checkDatabase, checkEventStore, redisTrouble } from './check-parts.ts'
 
 const given = suite('parts that the environment names')
 

@@ -15,7 +15,7 @@ import { testDatabase } from '../../../infra/testing/postgres.ts'
 import { until } from '../../../infra/testing/until.ts'
 import { contentFindings } from '../../cli/doctor/others.ts'
 import type { Config } from '../../config/load.ts'
-import { followAlive, forgetAlive } from './alive.ts'
+import { followTrending, forgetTrending } from './trending.ts'
 
 const test = suite('what is read now')
 const [database, node] = await Promise.all([testDatabase(), startHiveStandIn()])
@@ -37,7 +37,7 @@ const lists = (result: unknown) => (response: ServerResponse) => response.end(JS
 const hiveOf = (nodes: ReadonlyArray<string>) =>
   createHive({ nodes, clock: { now: () => Date.now() }, allowStandIn: true, timeoutMs: 300, cacheMs: 0 })
 const follow = (more = {}) =>
-  followAlive({
+  followTrending({
     databaseUrl: database.url,
     dluxApiUrl,
     tag: 'dlux',
@@ -145,7 +145,7 @@ test('given two processes that would ask, then one does', async () => {
 })
 
 test('given posts from earlier settings, when nobody is asked any more, then none of them is listed', async () => {
-  await forgetAlive(database.url)
+  await forgetTrending(database.url)
   assert.ok(await isListed())
 })
 

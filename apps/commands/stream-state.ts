@@ -92,6 +92,24 @@ const sharedReads = (read: Reading): Reading => {
   return share
 }
 
+/** Everything of a stream's state that changes. */
+type Changing<State> = {
+  held: Holding<State> | null
+  /** The state on which decisions are drafted, and its revision once its append has succeeded. */
+  draft: { readonly state: State; readonly revision: number } | null
+  /** The moment (by `now`) at which `held` is last known to have been the log's end. */
+  freshAt: number
+  /** How many events were folded since the last snapshot. */
+  sinceSnapshot: number
+  /** The newest revision that was seen of the stream, whether it was folded or not. */
+  newestSeen: number
+  /** How often `held` was dropped: a load during which it was dropped starts again. */
+  drops: number
+  /** The load and the snapshot that are under way: whoever asks for another shares it. */
+  loading: Promise<E.Either<Trouble, void>> | null
+  snapshotting: Promise<void> | null
+}
+
 export const createStreamState = <State, Event>(
   parts: StreamStateParts<State, Event>,
   options: StreamStateOptions,
@@ -99,48 +117,47 @@ export const createStreamState = <State, Event>(
   const { stream, model, snapshots } = parts
   const folding = createStreamFolding(parts, options)
   const { fold, take, readTail } = folding
-  let held: Holding<State> | null = null
-  /** The state on which decisions are drafted, and its revision once its append has succeeded. */
-  let draft: { state: State; revision: number } | null = null
-  let loading: Promise<E.Either<Trouble, void>> | null = null
-  let freshAt = Number.NEGATIVE_INFINITY
-  let sinceSnapshot = 0
-  let snapshotting: Promise<void> | null = null
-  let epoch = 0
-
-  /** The newest revision that was seen of the stream, whether it was folded or not. */
-  let seen = -1
+  const own: Changing<State> = {
+    held: null,
+    draft: null,
+    freshAt: Number.NEGATIVE_INFINITY,
+    sinceSnapshot: 0,
+    newestSeen: -1,
+    drops: 0,
+    loading: null,
+    snapshotting: null,
+  }
 
   const drop = (): void => {
-    held = null
-    draft = null
-    sinceSnapshot = 0
-    freshAt = Number.NEGATIVE_INFINITY
-    epoch++
+    own.held = null
+    own.draft = null
+    own.sinceSnapshot = 0
+    own.freshAt = Number.NEGATIVE_INFINITY
+    own.drops++
   }
 
   const load = async (): Promise<E.Either<Trouble, void>> => {
     const started = options.now()
-    const mine = epoch
+    const drops = own.drops
     const loaded = await folding.load()
     if (E.isLeft(loaded)) return loaded
     // Dropped in the meantime: what was read may be older than the reason for that.
-    if (mine !== epoch) return load()
-    held = loaded.right.holding
-    sinceSnapshot = loaded.right.folded
-    freshAt = started
+    if (own.drops !== drops) return load()
+    own.held = loaded.right.holding
+    own.sinceSnapshot = loaded.right.folded
+    own.freshAt = started
     return E.right(undefined)
   }
 
   const readNew = async (): Promise<E.Either<Trouble, void>> => {
-    const into = held
+    const into = own.held
     if (into === null) return E.left({ _tag: 'Trouble', cause: 'not loaded' })
     const started = options.now()
     const read = await readTail(into)
     if (E.isLeft(read)) return read
-    if (held === into) {
-      freshAt = Math.max(freshAt, started)
-      sinceSnapshot += read.right
+    if (own.held === into) {
+      own.freshAt = Math.max(own.freshAt, started)
+      own.sinceSnapshot += read.right
     }
     return E.right(undefined)
   }
@@ -148,21 +165,21 @@ export const createStreamState = <State, Event>(
   const refresh = sharedReads(readNew)
 
   return {
-    held: () => held,
+    held: () => own.held,
     load: () => {
-      if (held !== null) return Promise.resolve(E.right(undefined))
-      loading ??= load().finally(() => {
-        loading = null
+      if (own.held !== null) return Promise.resolve(E.right(undefined))
+      own.loading ??= load().finally(() => {
+        own.loading = null
       })
-      return loading
+      return own.loading
     },
     refresh: async () => {
-      const into = held
+      const into = own.held
       if (into === null) return E.left({ _tag: 'Trouble', cause: 'not loaded' })
       const before = into.revision
       const read = await refresh()
       // Its next event was archived meanwhile: starts from the state saved there.
-      if (E.isLeft(read) && read.left.broken === 'cut' && held === into) {
+      if (E.isLeft(read) && read.left.broken === 'cut' && own.held === into) {
         drop()
         const again = await load()
         return E.isLeft(again) ? again : E.right(true)
@@ -170,63 +187,66 @@ export const createStreamState = <State, Event>(
       return E.isLeft(read) ? read : E.right(into.revision !== before)
     },
     draft: () => {
-      if (held === null) throw new Error('draft before load')
-      return model.fork(held.state)
+      if (own.held === null) throw new Error('draft before load')
+      return model.fork(own.held.state)
     },
     keptDraft: () => {
-      const kept = draft
-      draft = null
-      return kept !== null && kept.revision === held?.revision ? kept.state : null
+      const kept = own.draft
+      own.draft = null
+      return kept !== null && kept.revision === own.held?.revision ? kept.state : null
     },
     keepDraft: (state, revision) => {
-      draft = held !== null && model.entries(held.state) > SMALL ? { state, revision } : null
+      own.draft = own.held !== null && model.entries(own.held.state) > SMALL ? { state, revision } : null
     },
     loseDraft: () => {
-      draft = null
+      own.draft = null
     },
     committed: (events, written, last, sentAt) => {
-      freshAt = Math.max(freshAt, sentAt)
+      own.freshAt = Math.max(own.freshAt, sentAt)
       options.onCommitted(sentAt, last.position)
-      if (held === null) return
+      if (own.held === null) return
       const first = Number(last.revision) - events.length + 1
       events.forEach((event, i) => {
-        if (held !== null && first + i === held.revision + 1) fold(held, event, written[i]!.id, last.position)
+        if (own.held !== null && first + i === own.held.revision + 1)
+          fold(own.held, event, written[i]!.id, last.position)
       })
-      sinceSnapshot += events.length
+      own.sinceSnapshot += events.length
     },
     observe: (recorded) => {
       const revision = Number(recorded.revision)
-      if (revision > seen) seen = revision
-      if (held === null || revision !== held.revision + 1) return
-      if (E.isRight(take(held, [recorded]))) sinceSnapshot++
+      if (revision > own.newestSeen) own.newestSeen = revision
+      if (own.held === null || revision !== own.held.revision + 1) return
+      if (E.isRight(take(own.held, [recorded]))) own.sinceSnapshot++
     },
     drop,
     freshAt: () =>
-      held !== null && held.revision >= seen ? Math.max(freshAt, options.followedTo()) : freshAt,
+      own.held !== null && own.held.revision >= own.newestSeen
+        ? Math.max(own.freshAt, options.followedTo())
+        : own.freshAt,
     positionBefore: (revision) =>
-      held?.marks.find((mark) => mark.revision >= revision - 1)?.position ?? held?.position ?? 0n,
-    sinceSnapshot: () => sinceSnapshot,
+      own.held?.marks.find((mark) => mark.revision >= revision - 1)?.position ?? own.held?.position ?? 0n,
+    sinceSnapshot: () => own.sinceSnapshot,
     snapshot: () => {
-      if (snapshotting !== null || held === null || held.revision < 0)
-        return snapshotting ?? Promise.resolve()
+      if (own.snapshotting !== null || own.held === null || own.held.revision < 0)
+        return own.snapshotting ?? Promise.resolve()
       const started = options.now()
-      sinceSnapshot = 0
-      snapshotting = snapshots
+      own.sinceSnapshot = 0
+      own.snapshotting = snapshots
         .write(stream, {
-          revision: held.revision,
-          lastId: held.lastId,
-          recent: held.recent.pack(options.recentInSnapshot),
-          state: model.toSnapshot(held.state),
+          revision: own.held.revision,
+          lastId: own.held.lastId,
+          recent: own.held.recent.pack(options.recentInSnapshot),
+          state: model.toSnapshot(own.held.state),
         })
         .then((bytes) => options.onSnapshot(bytes, options.now() - started))
         .finally(() => {
-          snapshotting = null
+          own.snapshotting = null
         })
-      return snapshotting
+      return own.snapshotting
     },
     weight: () =>
-      held === null
+      own.held === null
         ? 0
-        : 1_000 + model.entries(held.state) * BYTES_AN_ENTRY + held.recent.size() * BYTES_A_RECENT,
+        : 1_000 + model.entries(own.held.state) * BYTES_AN_ENTRY + own.held.recent.size() * BYTES_A_RECENT,
   }
 }

@@ -1,5 +1,4 @@
-/** Ban lists over REST: given in Matrix's form, followed from another room and from all rooms of an owner, kept up to date, and named
- *  by why. */
+/** Ban lists over REST: set in Matrix's form, copied from another room or from all rooms of an owner, kept up to date, and named by why. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createListKeeper } from '../../apps/commands/ban-lists.ts'

@@ -102,7 +102,7 @@ test('given searches for rooms and pages far into their list, when they have cos
   for (const url of ['/api/spaces?q=lobby', '/api/spaces?offset=9999', '/api/spaces?q=x', '/api/spaces?q=y'])
     codes.push(await ask(url))
   assert.is(codes[0], 200)
-  // The time that they took counts as well, so the last of them may be one too many already.
+  // Their computing time is charged as well, so the last of them may already be refused.
   assert.is(await ask('/api/spaces?q=chess'), 429)
   assert.is(await ask('/api/spaces?offset=1001'), 429)
   for (const url of [

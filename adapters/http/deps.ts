@@ -32,7 +32,7 @@ export type HttpConfig = {
   readonly systemAdmins: ReadonlyArray<string>
   readonly auditors: ReadonlyArray<string>
   readonly version: string
-  /** How long a person’s erasure waits. Default 0. */
+  /** How many days an erasure waits that a person asked for themselves. Default 0. */
   readonly erasureWaitDays?: number
   /** The token that gives access to metrics and to the details of health. Null: only this machine has access. */
   readonly operatorToken?: string | null
@@ -66,7 +66,7 @@ export type HttpDeps = {
   readonly readModels: ReadModels
   /** Checkpoints and proofs of the log; without it, their routes do not exist. */
   readonly proofs?: Proofs
-  /** Those who cosign the log's checkpoints; without it, nobody does. */
+  /** The witnesses who cosign the log's checkpoints. Default: none. */
   readonly witnesses?: Witnesses
   /** A room's record as one HTML file; without it, its route does not exist. Left: why there is no file. */
   readonly evidence?: (asked: EvidenceAsked) => Promise<Either<NoEvidence, string>>

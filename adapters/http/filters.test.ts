@@ -1,5 +1,4 @@
-/** Filters over REST: setting them, what they hold, mute and report, what moderators do about it, and why; and that nobody else
- *  is told. */
+/** Filters over REST: setting them, what they hold, mute and report, what moderators do about it, and why; nobody else learns of it. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type TestHttp, testHttp } from '../../infra/testing/http.ts'
@@ -126,7 +125,7 @@ test('given a held message, then its author is told, the room has it not, and mo
   assert.equal(await contents(http), ['Oh DARN!'])
   const row = (await done(http, `GET ${CHAT}`, 'dave')).messages[0]
   assert.equal([row.message_id, row.user_account], [sent.message_id, 'dave'])
-  // Again changes nothing.
+  // Approving it again changes nothing.
   await done(http, `POST ${ROOM}/filtered/${sent.message_id}/approve`, 'maria', {})
   assert.equal(await contents(http), ['Oh DARN!'])
   assert.equal((await done(http, `GET ${ROOM}/filtered`, 'maria')).messages, [])

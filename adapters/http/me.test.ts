@@ -1,4 +1,4 @@
-/** What is held on a person: for them alone, with nothing in it that is not theirs to know; their erasure, and legal holds. */
+/** What is held on a person is shown to them alone, without anything that they may not know; their erasure, and legal holds. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type TestHttp, testHttp } from '../../infra/testing/http.ts'
@@ -8,7 +8,7 @@ const test = suite<{ http: TestHttp }>('what is held on a person')
 const ROOM = '/api/spaces/document/1'
 const DAY = 86_400_000
 
-/** `what`: a method and an address. */
+/** `what`: a method and a path. */
 const ask = async ({ app, bearer }: TestHttp, who: string | null, what: string, payload?: object) => {
   const [method, url] = what.split(' ') as ['GET' | 'POST' | 'PUT' | 'DELETE', string]
   const headers = who === null ? {} : bearer(who)
@@ -40,7 +40,7 @@ test.before(async (context) => {
   await say('peggy', 'what peggy said')
   await fine(http, 'alice', `PUT ${ROOM}/permissions/ivan`, { permission: 'moderate' })
   await fine(http, 'alice', `PUT ${ROOM}/mutes/judy`, { reason: 'shouting' })
-  // Somebody reports judy: she is told of nothing until something is done.
+  // Somebody reports judy: she learns nothing of it until a moderator acts.
   await fine(http, 'peggy', `POST ${ROOM}/reports`, { subject: 'judy', text: 'a secret report' })
   await http.settled()
   await fine(http, 'ivan', `GET ${ROOM}/cases`)
@@ -85,7 +85,7 @@ test('given somebody who was in a room, then they see their data in numbers, and
   const one = await fine(http, 'judy', 'GET /api/me/looks?limit=1')
   const rest = await fine(http, 'judy', `GET /api/me/looks?cursor=${one.next_cursor}`)
   assert.equal([...one.looks, ...rest.looks], looks)
-  // Whoever was never there was looked at by nobody, and nobody is told of looks at themselves.
+  // Nobody looked at a person who was never there, and nobody's own looks at themselves are listed.
   assert.equal((await fine(http, 'mallory', 'GET /api/me/looks')).looks, [])
   assert.equal((await fine(http, 'mallory', 'GET /api/me')).held.rooms, [])
 })
@@ -103,7 +103,7 @@ test('given the file of a person’s data, then it has all their data, nothing a
   assert.ok(lines.some(({ action, ip_address }) => action === 'MessagePosted' && ip_address === '127.0.0.1'))
   const given = http.log.all().findLast(({ type }) => type === 'DataGiven')
   assert.is((given!.data as Json).subject, 'judy')
-  // The reporter has their own words.
+  // The reporter's own words are given to the reporter.
   assert.match(JSON.stringify(await linesOf(http, 'peggy')), /"kind":"report".*a secret report/s)
 })
 test('given a requested erasure, then it waits, requesting it again changes nothing, and it can be withdrawn', async ({
@@ -120,7 +120,7 @@ test('given a requested erasure, then it waits, requesting it again changes noth
   assert.is((await fine(http, 'judy', 'GET /api/me')).erasure, null)
   const none = await ask(http, 'judy', 'DELETE /api/me/erasure', {})
   assert.equal([none.status, none.body.code], [404, 'erasure_not_found'])
-  // Both are on the record, and on the person’s own.
+  // Both are in the audit log, and in the person’s own view of it.
   await http.settled()
   const { entries } = await fine(http, 'judy', 'GET /api/me/audit?limit=20')
   const acts = entries.map(({ action }: Json) => action)

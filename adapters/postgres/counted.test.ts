@@ -4,7 +4,7 @@ import { createCounted } from './counted.ts'
 
 const test = suite('counts that many ask for')
 
-/** A count that ends when the test says so. */
+/** A count that ends when the test ends it. */
 const given = () => {
   const clock = { ms: 0 }
   const asked: Array<{ readonly end: (total: number) => void; readonly fail: () => void }> = []

@@ -1,8 +1,8 @@
-/** Counts that many ask for: shared while they are being made, and where one took long, for a while after, so that counting takes at
- *  most a tenth of a core for each question, however many rows there are. */
+/** Counts that many callers ask for. A count that is under way is shared, and one that took long is reused for a while,
+ *  so that counting for one question takes at most a tenth of a core, however many rows there are. */
 import { LRUCache } from 'lru-cache'
 
-/** What took less is counted anew each time. */
+/** A count that took less than this is made anew each time. */
 const LONG_MS = 10
 const KEPT_TIMES = 10
 const REMEMBERED = 1_000

@@ -1,4 +1,4 @@
-/** Text is folded by filters as it is by searches: what one finds the other finds. */
+/** Filters and searches fold text in the same way, so that each finds what the other finds. */
 import fc from 'fast-check'
 import { sql } from 'slonik'
 import { suite } from 'uvu'
@@ -9,7 +9,7 @@ import { createPostgresPool } from './pool.ts'
 
 const test = suite('folded text')
 
-/** Letters that meet only in some form or case, of several scripts, and signs. */
+/** Letters of several scripts that are equal only in some case or Unicode form, and signs. */
 const LETTERS = [...'aAéÉßẞſsSςσΣıiIİŁłДдﬁＡａⅷ①ñÑçÇøØæÆ字가각\u0301\u0308\u00ad👍 .-_0１']
 
 test('given any text, then filters and PostgreSQL fold it alike', async () => {

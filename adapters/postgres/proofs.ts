@@ -64,7 +64,7 @@ const leafRowOf = leafRow as t.Type<
   unknown
 >
 
-/** The tree's nodes as the tables have them; rejects where one is missing. */
+/** The tree's nodes, read from the tables. Rejects if one is missing. */
 export const nodesOf =
   (pool: DatabasePool): Nodes =>
   async (wanted) => {

@@ -97,7 +97,7 @@ const caseReads = (
     asking(() => rowsOf(pool, transparencyRows(space, span, COUNTED, { past, limit: ACCOUNTED_PAGE }))),
 })
 
-/** What is held on one person. */
+/** The queries of what is held on one person. */
 const personReads = (
   pool: DatabasePool,
   asking: ReturnType<typeof askingOf>,

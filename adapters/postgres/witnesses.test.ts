@@ -1,4 +1,4 @@
-/** A log's witnesses as servers ask them: one server asks, whoever comes first; what they say is kept, whatever that is. */
+/** How servers ask a log's witnesses: whichever server comes first asks, and every answer is kept. */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -36,7 +36,7 @@ test.after(async () => {
 })
 
 let said = 0
-/** So many more events, and the checkpoint of all. */
+/** Adds `count` events, and returns the checkpoint of all. */
 const grow = async (count: number): Promise<string> => {
   for (let i = 0; i < count; i += 1) {
     said += 1
@@ -49,7 +49,7 @@ const grow = async (count: number): Promise<string> => {
   return issue.right.checkpoint.note
 }
 type Answer = (body: string, response: ServerResponse) => unknown
-/** A witness that answers as it is told, and remembers what it was asked. */
+/** A witness whose answer the test chooses, and that remembers what it was asked. */
 const startWitness = async (name: string) => {
   const cosigner = cosignerOf(name, randomBytes(32))
   const one = {
@@ -57,7 +57,7 @@ const startWitness = async (name: string) => {
     url: '',
     asked: [] as string[],
     size: 0,
-    /** As a sound one does, without looking at anything but the size. */
+    /** Cosigns as a sound witness does, but checks nothing but the size. */
     sound: ((body, response) => {
       const asked = parseAsking(body)!
       if (asked.old !== one.size) {
@@ -157,7 +157,7 @@ test('given a witness that has seen more than a server thinks, or less, then it 
   const one = await startWitness('moved.test/w1')
   const server = asServer(placesOf([one]))
   const note = await grow(2)
-  // As if it had looked at the log by itself.
+  // As if the witness had read the log by itself.
   one.size = checkpointIn(note)!.size - 1
   await server.ask()
   assert.equal(
@@ -192,7 +192,7 @@ test('given a witness that does not cosign, then it says why, once; and is asked
     const [state] = right(await server.states()())
     assert.is(state!.fault, fault, state!.why ?? '')
     assert.match(state!.why!, why)
-    // It holds up nobody, and nothing that it did not sign is shown.
+    // It delays nobody, and no signature is shown that it did not make.
     assert.is(right(await server.cosigned()()), note)
   }
   assert.equal(server.told, ['refused', 'ahead', 'unreachable'])
@@ -219,7 +219,7 @@ test('given a server that died while it asked, then another one asks after a whi
   const other = asServer(placesOf([one]), { again: 60, claim: 20 })
   await other.ask()
   assert.is(one.asked.length, 1)
-  // Its twenty seconds are over.
+  // As if its twenty seconds were over.
   await pool.query(
     sql.unsafe`UPDATE proof_witnesses SET asking_until = now() - interval '1 s' WHERE witness = ${one.key.vkey}`,
   )

@@ -1,4 +1,4 @@
-/** The log's witnesses: each checkpoint is brought to them, by whichever server comes first, and what they say is kept in tables. */
+/** The log's witnesses: whichever server comes first sends each checkpoint to them, and their answers are kept in tables. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DatabasePool } from 'slonik'
 import { numberOf } from '../../projections/proof/issued.ts'
@@ -27,23 +27,23 @@ export type WitnessOptions = {
   readonly pool: DatabasePool
   readonly log: Verifier
   readonly places: ReadonlyArray<WitnessPlace>
-  /** Told when what a witness says of the log changes: null once it cosigns. */
+  /** Called when a witness's answer about the log changes. `told`: null once the witness cosigns. */
   readonly onChange?: (place: WitnessPlace, told: Extract<Cosigning, { kind: 'not cosigned' }> | null) => void
   readonly pace?: AskingPace
 }
 
 export type AskedWitnesses = Witnesses & {
-  /** Brings the newest checkpoint to those who have not said anything of it, or not for a while. */
+  /** Sends the newest checkpoint to the witnesses that have not answered about it, or not for a while. */
   readonly ask: () => Promise<void>
-  /** Has this checkpoint of ours, the newest, cosigned, and gives it with the signatures; waits some seconds for those whom another
-   *  server is asking. */
+  /** Has our newest checkpoint, `note`, cosigned, and returns it with the signatures. Waits some seconds for the
+   *  witnesses that another server is asking. */
   readonly cosign: (note: string) => Promise<string>
 }
 
-/** A cosignature says that the log is still the same, so it is asked for anew while nothing happens; and a server that dies while it asks
- *  holds up no other for long. */
+/** `again`: a cosignature says that the log is still the same, so witnesses are asked again even if nothing happens.
+ *  `claim`: a server that dies while it asks holds up the others no longer than this. */
 const PACE: AskingPace = { again: 60, claim: 20 }
-/** So often it is looked whether another server has heard a witness, and after how many milliseconds again. */
+/** How often this server checks whether a witness answered another server, and how many milliseconds apart. */
 const LOOKS = 14
 const LOOK_MS = 500
 
@@ -58,7 +58,7 @@ export const createWitnesses = ({
   const asking = askingOf(pool)
   const nodes = nodesOf(pool)
   const newest = async () => (await rowsOf(pool, newestCheckpoint(vkey)))[0]
-  /** What each said last to this server, so that a change is told once. */
+  /** What each witness answered last to this server, so that a change is reported once. */
   const said = new Map<string, string | null>()
 
   const keep = async (place: WitnessPlace, of: IssuedCheckpoint, told: Cosigning): Promise<void> => {
@@ -107,7 +107,7 @@ export const createWitnesses = ({
   const cosigned = async (): Promise<string | null> => {
     if (places.length === 0) return null
     const known = await kept()
-    // Until all were asked of it, a checkpoint has fewer signatures than it will have.
+    // Until all witnesses were asked about it, a checkpoint has fewer signatures than it will have.
     const numbers = places.map(({ key }) => Number(known.get(key.vkey)?.number ?? 0)).filter((n) => n > 0)
     const number = Math.min(...numbers)
     const [of] = numbers.length === 0 ? [] : await rowsOf(pool, numberedCheckpoint(vkey, number))

@@ -63,7 +63,7 @@ const talk = async ({ alice, bobby }: People): Promise<void> => {
   bobby.client.socket.emit('chat-edit', { message_id: id, content: 'Not mine either' })
   bobby.client.socket.emit('kick', { session_id: alice.sessionId })
 }
-/** A filter holds what bobby writes, and mutes him: one message is let through, another dropped. */
+/** A filter holds bobby's messages and mutes him; one message is let through, another dropped. */
 const filter = async ({ alice, bobby }: People): Promise<void> => {
   const [first, second] = [crypto.randomUUID(), crypto.randomUUID()]
   const rude = { filter_id: 'rude', words: ['darn'], acts: ['hold', 'mute'], mute_seconds: 60 }

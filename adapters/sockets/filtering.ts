@@ -1,4 +1,5 @@
-/** Filters, and the messages that they caught, by a socket: of the space that the payload names, or of the one that the socket is in. */
+/** A socket's requests about filters and the messages that they caught: of the space that the payload names, or else of
+ *  the socket's own. */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { canonicalId } from '../../domain/chat/text.ts'

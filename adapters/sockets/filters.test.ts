@@ -1,4 +1,4 @@
-/** Filters as those in a room hear of them: the writer alone, until a moderator lets the message through. */
+/** What people in a room learn of filters: only the writer hears of a held message, until a moderator lets it through. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type MemoryLog, memoryLog } from '../../infra/testing/memory-log.ts'
@@ -45,7 +45,7 @@ test('given a held message, then only its writer gets news of it, on either node
   }
   assert.is((await again.ask('chat-message', { content: 'hello' })).code, 'muted')
   assert.is((await erin.ask('message-approve', { message_id: sent.message_id })).code, 'forbidden')
-  // Something after it that all hear: whoever would have heard of it has done so by then.
+  // A later message that all receive: anybody who was to hear of the held one has heard of it by then.
   await alice.ask('chat-message', { content: 'order' })
   for (const client of [erin, alice]) {
     const first = await hears(client, 'chat-message')

@@ -25,7 +25,7 @@ export type Occupant = {
   /** Called when it moves on: from now on it gets nothing of this room. */
   readonly left: (subspace: string) => void
   readonly ended: (reason: LeaveReason, notice: KickedNotice | null) => void
-  /** For this socket alone. */
+  /** Receives news for this socket alone. */
   readonly told: (news: News) => void
   /** Whether its client answers within `ms`. */
   readonly isThere: (ms: number) => Promise<boolean>

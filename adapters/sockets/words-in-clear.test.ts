@@ -1,5 +1,6 @@
-/** Words that nobody could erase: into every field of every event that a socket takes something is put that is found again. On the
- *  log, as it is sealed, it stands only where docs/privacy.md says so, and nowhere of what was refused. */
+/** Looks for words that nobody could erase: recognizable words are put into every field of every event that a socket
+ *  accepts. On the log, as it is sealed, they may stand only where docs/privacy.md says so, and none of a refused event
+ *  may be there. */
 import { randomUUID } from 'node:crypto'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -14,7 +15,7 @@ eachOnOneNode(test, { limits: { packets: many } })
 type Fields = Readonly<Record<string, unknown>>
 const { mark, words } = createMarks()
 
-/** Something valid for each event that has fields, so that the words in one field are all that is wrong. */
+/** A valid payload for each event that has fields, so that the marked field is all that is wrong. */
 const samplesFor = (other: Client, sessionId: string): Readonly<Record<string, Fields>> => ({
   'join-space': { ...POST, subspace: 'main' },
   'chat-message': { content: 'Hello' },
@@ -49,7 +50,7 @@ const samplesFor = (other: Client, sessionId: string): Readonly<Record<string, F
   'aframe-update': { position: { x: 1, y: 0, z: 1 }, entities: { box: { color: 'blue' } } },
 })
 
-/** The event with words in each of its fields, and deeper and beside where they belong. */
+/** The event with marked words in each of its fields, deeper inside them, and beside them. */
 const marked = (event: string, sample: Fields): ReadonlyArray<Fields> => {
   const names = Object.keys({ ...CLIENT_EVENTS[event]?.fields, ...sample })
   return [
@@ -66,10 +67,10 @@ const marked = (event: string, sample: Fields): ReadonlyArray<Fields> => {
     { ...sample, id: mark(), template: words(), components: { [mark()]: words() }, ownership: words() },
   ]
 }
-/** All of them, one after another; how many were accepted. */
+/** Sends all of them, one after another, and returns how many were accepted. */
 const sendAll = async (client: Client, samples: Readonly<Record<string, Fields>>): Promise<number> => {
   let done = 0
-  // Leaving comes last: all the others need a room, or are refused without one.
+  // Leaving comes last, because the others need a room or are refused without one.
   const events = Object.keys(CLIENT_EVENTS).filter((event) => event !== 'leave-space')
   for (const event of [...events, 'leave-space'])
     for (const payload of marked(event, samples[event] ?? {}))
@@ -102,7 +103,7 @@ test('given somebody in no room and somebody who is banned, when they put words 
   }
   await sendAll(await node.connect(), nowhere)
   await sendAll(await node.connect('account:mallory'), samplesFor(alice, sessionId))
-  // Reports are taken of whoever a public room shuts out, too.
+  // A public room accepts reports also from those whom it keeps out.
   assert.equal(
     [
       ...new Set(

@@ -6,8 +6,8 @@ import { askingBody } from '../../projections/proof/witnessing.ts'
 import { textOf } from '../bounded-body.ts'
 import { whyUnreachable } from '../unreachable.ts'
 
-/** `later`: a newer checkpoint was cosigned meanwhile, and this one can't be any more. `size` of a fault: what the witness says it
- *  cosigned last, where it does. */
+/** `later`: the witness has cosigned a newer checkpoint meanwhile, so it can't cosign this one any more. `size` of a
+ *  fault: the size that the witness says it cosigned last, if it says so. */
 export type Cosigning =
   | { readonly kind: 'later' }
   | { readonly kind: 'cosigned'; readonly line: string; readonly seconds: number }
@@ -21,9 +21,9 @@ export type Cosigning =
 export type ToCosign = {
   readonly note: string
   readonly size: number
-  /** How many leaves the newest checkpoint covers by now. */
+  /** How many leaves the newest checkpoint covers now. */
   readonly covered: () => Promise<number>
-  /** That the tree of the checkpoint begins with that of so many leaves. */
+  /** The proof that the checkpoint's tree begins with the tree of `old` leaves. */
   readonly proofFrom: (old: number) => Promise<ReadonlyArray<Hash>>
 }
 
@@ -38,14 +38,14 @@ const not = (fault: CosigningFault, why: string, size: number | null = null): Co
 })
 const shortened = (text: string): string => text.trim().split('\n')[0]!.slice(0, LONGEST_WHY).toWellFormed()
 
-/** `old`: what it cosigned last, as far as is known; it corrects that itself. */
+/** `old`: the size that the witness cosigned last, as far as is known; the witness corrects it if it is wrong. */
 export const askWitness = async (
   { url, key }: WitnessPlace,
   { note, size, covered, proofFrom }: ToCosign,
   old: number,
 ): Promise<Cosigning> => {
   for (let from = old, attempt = 0; ; attempt += 1) {
-    // What it cosigned is more than there is: its own word is asked for with 0.
+    // It cosigned more than the checkpoint has: it is asked with 0, so that it answers with its own size.
     if (from > size) from = 0
     const body = askingBody({ old: from, proof: await proofFrom(from), note })
     let status: number

@@ -15,7 +15,7 @@ export type Connections = {
   readonly masterKey: string | null
   /** What checkpoints are signed with: the seed, 64 hex digits, and the log's name; null if there is no seed. */
   readonly audit: { readonly signingKey: string; readonly origin: string } | null
-  /** Who cosigns the log's checkpoints. */
+  /** The witnesses that cosign the log's checkpoints. */
   readonly witnesses: ReadonlyArray<WitnessPlace>
   /** Where the server listens; null if the environment names the systems. */
   readonly url: string | null

@@ -1,5 +1,6 @@
-/** Brings ban lists up to date that are made of others' bans: of another space, or of all other spaces of an owner. What is said
- *  again changes nothing, so it does not matter how often it is done, or by how many. */
+/** Keeps ban lists up to date that are made of other spaces' bans: of one space, or of all other spaces of an owner.
+ *  Filling a list again with the same bans changes nothing, so this may be done any number of times, by any number of
+ *  processes. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Caller } from '../../domain/identity.ts'
 import { isService, type SpaceRef, spaceKey } from '../../domain/names.ts'
@@ -11,7 +12,7 @@ import type { FollowedListRow, ReadModels } from '../../projections/read-models.
 
 const SYSTEM = { kind: 'system', id: 'ban-lists' } as const
 const PAGE = 200
-/** People are put out in rounds; so many a pass. */
+/** How often a list is filled in one pass, at most: each time removes a part of the people whom it names. */
 const ROUNDS = 10
 
 export type ListKeeping = {
@@ -25,7 +26,7 @@ export type ListKeeping = {
 
 const callerOf = (id: string): Caller => ({ kind: isService(id) ? 'service' : 'account', id })
 
-/** A space's bans are for its moderators, unless it publishes them. Null where that can't be told now. */
+/** Only a space's moderators may read its bans, unless it publishes them. Null if that can't be found out now. */
 const mayRead = async (
   { commands, content, clock }: Pick<ListKeeping, 'commands' | 'content' | 'clock'>,
   space: SpaceRef,
@@ -40,8 +41,8 @@ const mayRead = async (
   return access.ban === null && rank(access.role) >= rank('moderate')
 }
 
-/** The entries that such a list has now, or why they can't be told. One of a space whose bans are no longer for whoever follows
- *  them is empty. */
+/** The entries that such a list should have now, or why they can't be read. The list is empty if whoever follows it may
+ *  no longer read the source's bans. */
 const entriesOf = async (
   deps: ListKeeping,
   list: FollowedListRow,
@@ -78,12 +79,12 @@ const fill = async (deps: ListKeeping, list: FollowedListRow): Promise<E.Either<
 }
 
 export type ListKeeper = {
-  /** Goes through all lists once. Resolves to how many were other than when it last did. */
+  /** Goes through all lists once. Resolves to how many have changed since the last time. */
   readonly pass: () => Promise<number>
 }
 
 export const createListKeeper = (deps: ListKeeping): ListKeeper => {
-  /** By list, the bans that it was last brought up to. */
+  /** By list: a fingerprint of the bans with which it was last filled. */
   const known = new Map<string, string>()
   return {
     pass: async () => {

@@ -39,7 +39,7 @@ export const createDraft = <State, Event>(
 
 /** Text in which each character is one byte of JSON. */
 const PLAIN = /^[ !#-[\]-~]*$/
-/** The bounds of field names, which repeat. */
+/** The upper bounds of field names, which repeat. */
 const lengths = new Map<string, number>()
 const MAX_LENGTHS = 1_000
 /** An upper bound of a text's bytes as JSON: six for each UTF-16 unit if one of them may be escaped. */

@@ -57,7 +57,8 @@ export const lookupIn =
     return E.right(found)
   }
 
-/** A message as it was posted at `revision`, or held there by a filter, under its id. One whose words were erased counts as edited. */
+/** The message as it was posted at `revision`, or held there by a filter, under its id. A message whose words were
+ *  erased counts as edited. */
 export const readPosting = async (
   log: EventLog,
   stream: string,

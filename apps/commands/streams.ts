@@ -56,7 +56,7 @@ export const createStreams = <M extends HeldMailbox>(options: {
     get: (stream) => mailboxes.get(stream),
     use: <One extends M>(stream: string, create: () => One): One => {
       const known = mailboxes.get(stream) as One | undefined
-      // The one that was used last stands last already.
+      // The most recently used stream is last already.
       if (known !== undefined && stream === newest) return known
       newest = stream
       if (known !== undefined) {

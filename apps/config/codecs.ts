@@ -125,7 +125,7 @@ export const hexKey = (bytes: number): Text<string> =>
   text(`${2 * bytes} hex digits (try: openssl rand -hex ${bytes})`, (s) =>
     new RegExp(`^[0-9a-fA-F]{${2 * bytes}}$`).test(s) ? s.toLowerCase() : undefined,
   )
-/** A witness's key, an at sign, and where it answers. */
+/** A witness's key, an at sign, and the witness's URL. */
 const witness: Text<WitnessPlace> = text('a witness', (s) => {
   const [, vkey = '', address = ''] = /^(.+)@(https?:\/\/.+)$/.exec(s) ?? []
   const key = parseCosignerKey(vkey)

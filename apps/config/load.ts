@@ -81,7 +81,7 @@ export type Config = {
   readonly archive: ArchiveSettings
   /** For how many days motion is kept at most; 0: it is not kept. */
   readonly motionDays: number
-  /** For how many days an erasure waits that somebody asked for themselves. */
+  /** How many days an erasure waits that a person asked for themselves. */
   readonly erasureWaitDays: number
   readonly logLevel: ValueOf<'LOG_LEVEL'>
 }

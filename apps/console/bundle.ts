@@ -1,4 +1,4 @@
-/** The console's script: from `dist` where an image was made with it, else bundled when it is first asked for. */
+/** The console's script: taken from `dist` if the image was built with it, else bundled at the first request. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
@@ -6,7 +6,7 @@ import { brotliCompressSync, gzipSync } from 'node:zlib'
 const pathOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 const MADE = pathOf('./dist/console.js')
 
-/** Both packages' own bundler, which a server that was given `dist` never loads. */
+/** Uses the bundler of both packages, which a server that has `dist` never loads. */
 const bundle = async (): Promise<Buffer> => {
   const { build } = await import('esbuild')
   const { outputFiles } = await build({
@@ -26,7 +26,7 @@ const bundle = async (): Promise<Buffer> => {
 export type ConsoleScript = { readonly plain: Buffer; readonly brotli: Buffer; readonly gzip: Buffer }
 let made: Promise<ConsoleScript> | null = null
 
-/** Made once a process. If it fails, the next request tries again. */
+/** Made once per process. If it fails, the next request tries again. */
 export const consoleScript = (): Promise<ConsoleScript> => {
   made ??= (existsSync(MADE) ? Promise.resolve(readFileSync(MADE)) : bundle()).then((plain) => ({
     plain,

@@ -1,5 +1,5 @@
-/** Filters in the browser: an admin sets one, a moderator settles what it caught, others see neither; and nothing that is written
- *  runs anywhere. */
+/** Filters in the browser: an admin sets one, a moderator settles the messages that it caught, and others see neither;
+ *  nothing that people write runs as code anywhere. */
 // needs: chromium
 // timeout: 120
 import { strict as assert } from 'node:assert'
@@ -14,7 +14,7 @@ const test = suite<Context>('filters in the console')
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const ROOM = '#/room/document%3A1'
 const WORDS = '<img src=x onerror="globalThis.ran=1"> darn'
-/** Where pictures of each view go, if anywhere. */
+/** The folder for screenshots of each view, if they are wanted. */
 const PICTURES = process.env.CONSOLE_PICTURES
 
 test.before(async (context) => {
@@ -40,7 +40,7 @@ const open = async ({ browser, url, http }: Context, as: string, hash: string): 
   await page.goto(`${url}/console${hash}`)
   return page
 }
-/** In light, in dark and on a phone: nothing ran, nothing was refused by the policy, and axe finds nothing. */
+/** Checks the page in light, in dark and on a phone: no script of a message ran, the policy refused nothing, and axe finds nothing. */
 const sound = async (page: Page, name: string): Promise<void> => {
   await page.evaluate(AXE)
   for (const [look, width] of [

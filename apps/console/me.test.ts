@@ -1,4 +1,5 @@
-/** "Me" in a real browser: what is held on one by role, who looked, the file, an erasure and its withdrawal, and a legal hold. */
+/** "Me" in a real browser: what is held on the reader by role, who looked at it, the file, an erasure and its
+ *  withdrawal, and a legal hold. */
 // needs: chromium
 // timeout: 120
 import { strict as assert } from 'node:assert'

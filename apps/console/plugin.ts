@@ -1,5 +1,5 @@
-/** The console at `/console`: one page, its style and its script. What it shows comes from the API, under the reader's own
- *  token: there is nothing here that another client could not ask. */
+/** The console at `/console`: one page with its style and its script. All its data comes from the API, requested with
+ *  the reader's own token, so another client could request all of it as well. */
 import { readFileSync } from 'node:fs'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { consoleScript } from './bundle.ts'
@@ -7,7 +7,7 @@ import { consoleScript } from './bundle.ts'
 const read = (name: string): Buffer => readFileSync(new URL(`./page/${name}`, import.meta.url))
 const hidden = { schema: { hide: true } }
 
-/** Nothing inline, nothing from elsewhere, nothing that turns text into code or markup, except Lit's templates. */
+/** Allows nothing inline, nothing from elsewhere, and nothing that turns text into code or markup, except Lit's templates. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -30,7 +30,7 @@ const guarded = (reply: FastifyReply): FastifyReply =>
 export const consolePage = (app: FastifyInstance): void => {
   const [page, style] = [read('console.html'), read('console.css')]
   app.get('/console', hidden, (_request, reply) => guarded(reply).type('text/html; charset=utf-8').send(page))
-  // What is held on whoever asks has an address that can be told by word of mouth.
+  // A short address, which can be told by word of mouth, for what is held on the reader.
   app.get('/me', hidden, (_request, reply) => guarded(reply).redirect('/console#/me'))
   app.get('/console/console.css', hidden, (_request, reply) =>
     guarded(reply).type('text/css; charset=utf-8').send(style),

@@ -1,4 +1,5 @@
-/** The console's view of the log's witnesses, who are real ones: who cosigned, who is away, and who holds it to be another log. */
+/** The console's view of the log's witnesses, with real ones: which cosigned, which can't be reached, and which takes
+ *  the log for another one. */
 // needs: chromium
 // timeout: 120
 import { strict as assert } from 'node:assert'
@@ -23,7 +24,7 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 const folder = mkdtempSync(join(tmpdir(), 'witnesses-'))
 const closing: Array<() => void> = []
 
-/** One that answers at an address of its own, and is named to the log. */
+/** Starts a witness at an address of its own and adds it to the log's witnesses. */
 const addWitness = async ({ http }: Context, name: string): Promise<LogWitness> => {
   const state = openWitnessFolder(join(folder, name), `witness.test/${name}`)
   const witness = createWitness(state, verifierOf(SIGNER), { now: Date.now })
@@ -56,7 +57,7 @@ const openProof = async ({ browser, url }: Context): Promise<Page> => {
   await page.waitForSelector('.verdict')
   return page
 }
-/** What the Proof view says: the verdict, each thing that was checked, and the list of witnesses. */
+/** What the Proof view shows: the verdict, each check, and the list of witnesses. */
 const shownIn = async (context: Context) => {
   const page = await openProof(context)
   const verdict = await page.$eval('.verdict', (one) => one.textContent ?? '')

@@ -3,13 +3,13 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** For a program that is to load its modules before its environment is known. */
+/** A program that loads its modules before its environment is known. */
 export type Early = {
-  /** Of Node itself: PATH and the like. */
+  /** The variables that Node itself reads: PATH and the like. */
   readonly first: NodeJS.ProcessEnv
-  /** The URL of the module that the program's first start loads meanwhile. */
+  /** The URL of the module to load meanwhile, at the program's first start. */
   readonly module: string
-  /** All of it. If this rejects, the program is ended, and its start fails. */
+  /** The whole environment. If this rejects, the program is ended, and its start fails. */
   readonly whole: Promise<NodeJS.ProcessEnv>
 }
 const isEarly = (env: NodeJS.ProcessEnv | Early): env is Early => typeof env.first === 'object'

@@ -1,4 +1,4 @@
-/** A program whose environment comes late: its modules are loaded meanwhile, and it begins no sooner. */
+/** A program that gets its environment late: it loads its modules meanwhile, and does not begin before the environment is there. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { suite } from 'uvu'
@@ -27,7 +27,7 @@ test('given its environment in two pieces, when both have come, then it begins w
   const { child, until, said } = started(`
     import { Worker } from 'node:worker_threads'
     console.log('begins', process.env.LATE, process.env.EARLY_MODULE)
-    // A thread has no stdin of its own to be told by.
+    // A thread has no stdin of its own from which to read the environment.
     new Worker('0', { eval: true }).once('exit', (code) => process.exit(code))
   `)
   await until('loaded undefined')

@@ -1,7 +1,7 @@
 /**
- * Loaded before a program whose environment is not known yet (`node --import`): loads the modules that the program needs, and then lets
- * it begin once a line of JSON on its stdin has said its environment. Loading takes longer than anything else that the program does
- * at its start, and this way it goes on while PostgreSQL starts.
+ * Preloaded (`node --import`) into a program whose environment is not known yet: loads the modules that the program
+ * needs, and lets the program begin once a line of JSON on its stdin has brought its environment. Loading modules is
+ * the longest part of the program's start, and so it happens while PostgreSQL starts.
  */
 import { StringDecoder } from 'node:string_decoder'
 import { isMainThread } from 'node:worker_threads'
@@ -23,13 +23,13 @@ const environment = (): Promise<NodeJS.ProcessEnv> =>
   })
 
 const early = process.env[EARLY_MODULE]
-// A program's threads read this too.
+// The program's threads load this file, too.
 if (isMainThread && early !== undefined) {
   delete process.env[EARLY_MODULE]
   const told = environment()
   await import('./stop-with-parent.ts')
   await import(early)
-  // The pipe keeps no program alive, so something has to until the line has come.
+  // The pipe does not keep the program alive, so this timer does until the line has arrived.
   const waiting = setInterval(() => {}, 60_000)
   Object.assign(process.env, await told)
   clearInterval(waiting)

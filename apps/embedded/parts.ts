@@ -26,7 +26,7 @@ export const PROGRAMS: Programs = {
   server: program('apps/server/main.ts'),
 }
 
-/** What each loads while the parts that it needs are starting. */
+/** The URL of the module that a program loads while the parts that it needs are starting. */
 const moduleUrl = (path: string): string => new URL(`../../${path}`, import.meta.url).href
 const EARLY_MODULES = {
   projector: moduleUrl('apps/projector/projector.ts'),

@@ -40,7 +40,7 @@ export const auditFor = (env: Environment, secrets: Secrets) => ({
   AUDIT_ORIGIN: set(env.AUDIT_ORIGIN) ?? EMBEDDED_ORIGIN,
 })
 
-/** What Node itself reads, which is known before any part has started. */
+/** The variables that Node itself reads. They are known before any part has started. */
 export const firstEnvironment = (env: Environment): Record<string, string | undefined> => ({
   PATH: env.PATH,
   HOME: env.HOME,

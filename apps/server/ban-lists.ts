@@ -1,4 +1,4 @@
-/** Has one server at a time bring the ban lists up to date that are made of others' bans. */
+/** One server at a time keeps the ban lists up to date that are made of other spaces' bans. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Logger } from '../../adapters/logger.ts'
@@ -7,7 +7,7 @@ import { leadUntilAborted } from '../../adapters/postgres/leader.ts'
 import { LOCKS } from '../../adapters/postgres/locks.ts'
 import { createListKeeper, type ListKeeping } from '../commands/ban-lists.ts'
 
-/** Milliseconds between two looks at whether bans have changed. */
+/** Milliseconds between two checks for changed bans. */
 const EVERY = 5_000
 
 export const keepBanLists = (
@@ -16,7 +16,7 @@ export const keepBanLists = (
 ): { readonly stop: () => Promise<void> } => {
   const over = new AbortController()
   const work = async (client: pg.Client): Promise<void> => {
-    // Once the connection is lost, so is the lock: the work goes on elsewhere.
+    // Once the connection is lost, so is the lock, and another server goes on with the work.
     const lost = new AbortController()
     client.once('end', () => lost.abort())
     const signal = AbortSignal.any([over.signal, lost.signal])

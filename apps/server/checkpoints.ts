@@ -1,4 +1,4 @@
-/** Checkpoints that nobody asked for, so that there is always an earlier one, and the witnesses who cosign each. */
+/** Makes checkpoints at intervals, so that there is always an earlier one to compare with, and has the witnesses cosign each. */
 import type { Logger } from '../../adapters/logger.ts'
 import {
   type AskedWitnesses,
@@ -12,10 +12,10 @@ import type { MetricsRegistry } from './metrics.ts'
 
 /** Milliseconds. */
 const CHECKPOINT_EVERY = 60_000
-/** Milliseconds between two looks at whether there is a checkpoint that witnesses have not seen. */
+/** Milliseconds between two checks for a checkpoint that witnesses have not seen. */
 const WITNESSES_EVERY = 5_000
 
-/** Null where none are named. */
+/** Null if the settings name none. */
 export const witnessesFor = (
   { audit }: Pick<Config, 'audit'>,
   { pool, signer, logger }: { pool: WitnessOptions['pool']; signer: Signer; logger: Logger },
@@ -52,7 +52,7 @@ export const measureWitnesses = (
     },
   )
 
-/** Gives what stops it. */
+/** Returns a function that stops it. */
 export const keepCheckpoints = (
   proofs: Proofs,
   witnesses: Pick<AskedWitnesses, 'ask'> | null,

@@ -1,4 +1,5 @@
-/** Erasures that people asked for, carried out on a real database: when due, by one server, and not while anything holds them up. */
+/** Erasures that people asked for, on a real database: each is carried out when it is due, by one server, and not while
+ *  anything holds it up. */
 import { randomUUID } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
@@ -109,7 +110,7 @@ test('given an erasure that waits, when its time comes, then one of two servers 
   context.clock.ms += HOUR
   await look(context)
   for (const type of ['ErasureBegun', 'ErasureDone']) assert.is(count(context, type), 1, type)
-  // In full, and that it was asked for.
+  // Erased in full, and the request is on the log.
   assert.is(count(context, 'ErasureRequested'), 2)
   assert.not.match(await context.read('alice'), /what alice said/)
   assert.match(await context.read('bob'), /what bob said/)

@@ -1,5 +1,5 @@
-/** Carries out erasures that people asked for, once their wait is over and nothing holds them up. Whichever server begins one on the log
- *  carries it out, and the others leave it alone. */
+/** Carries out erasures that people asked for, once their wait is over and nothing holds them up. The server whose
+ *  event on the log begins an erasure carries it out; the others leave it alone. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Logger } from '../../adapters/logger.ts'
 import { reasonOf } from '../../adapters/observing.ts'
@@ -23,10 +23,10 @@ export type ErasuresDeps = {
   readonly logger: Logger
 }
 export type Erasures = {
-  /** Carries out what is due now, one after the other. Never rejects. */
+  /** Carries out the erasures that are due now, one after another. Never rejects. */
   readonly look: () => Promise<void>
   readonly start: () => void
-  /** Resolves once the one under way is done. */
+  /** Resolves once the erasure under way is done. */
   readonly stop: () => Promise<void>
 }
 
@@ -39,14 +39,14 @@ export const keepErasures = (deps: ErasuresDeps): Erasures => {
     const done = await outside.act({ sender, id: ids.uuid(), command })
     return E.isRight(done) && done.right.events.length > 0
   }
-  /** The appeal is heard on the room with its words as they read then. */
+  /** An appeal is decided by reading the room's words as they were then, so they must still be there. */
   const awaitsAppeal = async (subject: string): Promise<boolean> => {
     const held = await readModels.held(subject)()
     return E.isLeft(held) || held.right.appeals > 0
   }
   const carryOut = async ({ id: erasure, subject }: WaitingErasure): Promise<void> => {
     if (await awaitsAppeal(subject)) return
-    // Decided on the log: one that was withdrawn or held up meanwhile, or that another began, is not begun.
+    // The log decides: an erasure does not begin if it was withdrawn or held up meanwhile, or if another server began it.
     if (!(await act({ type: 'BeginErasure', erasure, subject }))) return
     const done = await erase({
       log,
@@ -71,7 +71,7 @@ export const keepErasures = (deps: ErasuresDeps): Erasures => {
   const lookAll = async (): Promise<void> => {
     for (const waiting of outside.state()?.erasures.values() ?? []) {
       if (stopped || !isDue(waiting)) continue
-      // What it had begun is begun again after ten minutes, by any server.
+      // An erasure that began and failed is begun again after ten minutes, by any server.
       await carryOut(waiting).catch((error) =>
         logger.error({ erasure: waiting.id, cause: reasonOf(error) }, 'an erasure could not be carried out'),
       )

@@ -1,4 +1,4 @@
-/** Lists of bans: a space's own bans as one, in Matrix's form (policy rules), and those that it follows. */
+/** Ban lists: a space's own bans, published as a list in Matrix's form (policy rules), and the lists that the space follows. */
 import type { FastifyInstance } from 'fastify'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
@@ -134,7 +134,7 @@ type Wanted = {
   readonly passed: number
 }
 
-/** The bans of `source` as they are in the tables; they are brought up to date soon after. */
+/** The bans of `source` that the tables have now; a list that is made of them is kept up to date in the background. */
 const bansOf = async (
   deps: HttpDeps,
   space: SpaceRef,
@@ -161,7 +161,7 @@ const bansOf = async (
   }))
 }
 
-/** Ends the request unless the bans of that space are the caller's to read. */
+/** Ends the request unless the caller may read that space's bans. */
 const needBansOf = async (deps: HttpDeps, key: string, caller: Caller): Promise<SpaceRef> => {
   const parsed = parseSpaceKey(key)
   if (E.isLeft(parsed)) return tellInvalid('space', 'space is a space’s name, such as post:alice/my-post.')
@@ -207,7 +207,7 @@ const wantedFrom = async (
   }
 }
 
-/** People are put out in rounds. */
+/** How often the command is repeated, at most: each repetition removes a part of the people whom the list names. */
 const ROUNDS = 10
 
 const follow = (app: FastifyInstance, deps: HttpDeps): void => {
@@ -229,7 +229,7 @@ const follow = (app: FastifyInstance, deps: HttpDeps): void => {
     handle: async ({ params, body, sender, commandId, who }) => {
       const space = spaceOf(params)
       const listId = params.list_id
-      // Of a space that one may not change nothing is looked up for.
+      // Checked first, so that nothing is looked up for somebody who may not change the space.
       const { access } = await seen(deps, space, who.caller)
       const isAdmin = access.ban === null && rank(access.role) >= rank('admin')
       const wanted = isAdmin

@@ -1,4 +1,4 @@
-/** A room's filters, and what they caught: rules that act by themselves, and messages that wait for a moderator. */
+/** A room's filters, which are rules that act on messages by themselves, and the messages that they caught, which wait for a moderator. */
 import type { FastifyInstance } from 'fastify'
 import * as t from 'io-ts'
 import type { Caught } from '../../../domain/chat/filtered.ts'
@@ -153,7 +153,7 @@ const setting = (app: FastifyInstance, deps: HttpDeps): void => {
   })
 }
 
-/** As it was sent, where it waits; where it was posted, as it reads now. */
+/** The words of a waiting message as they were sent; of a posted message, as they read now. */
 const wordsOf = async (
   deps: HttpDeps,
   space: SpaceRef,
@@ -246,7 +246,7 @@ const caught = (app: FastifyInstance, deps: HttpDeps): void => {
     },
   })
 }
-/** Each may cost a read of the log. */
+/** Small, because each message may cost a read of the log. */
 const PAGE = 50
 
 export const filters = (app: FastifyInstance, deps: HttpDeps): void => {

@@ -1,5 +1,5 @@
-/** What is held on the caller, who looked at it, all of it as a file, and their erasure, which waits and can be withdrawn; legal holds,
- *  which it waits for. */
+/** What is held on the caller, who looked at it, and all of it as a file; the caller's erasure, which waits, can be
+ *  withdrawn, and is held up by legal holds. */
 import type { FastifyInstance } from 'fastify'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
@@ -29,7 +29,7 @@ const askingOf = (deps: HttpDeps): Asking => ({
     orTell(E.left({ _tag: 'Unavailable', what: 'eventstore', cause: 'not read yet' })),
 })
 
-/** Ends the request of a service, and of whoever proves nothing: what is held on people is theirs alone. */
+/** Ends the request of a service and of anybody without a proof: what is held on people is for the person alone. */
 const person = ({ via, caller }: Authenticated): Caller => {
   needNoService(caller)
   if (via === 'none')
@@ -48,7 +48,7 @@ const overview = (app: FastifyInstance, { deps, stateNow }: Asking): void => {
     answer: {
       subject,
       held: HeldShape,
-      // A title of its own: this one may be null.
+      // It has a title of its own because it may be null.
       erasure: orNull({ ...ErasureShape, title: 'OwnErasure' }),
       waits_for: listOf(text({ enum: ['legal_hold', 'appeal'] })),
       holds: listOf(HoldShape),

@@ -1,4 +1,4 @@
-/** Everything that is held on a person, as lines of JSON of a kind each, a page at a time. */
+/** Everything that is held on a person, as lines of JSON, a kind after another, each read page by page. */
 import * as E from 'fp-ts/lib/Either.js'
 import { CASE_COMMAND_NAMES } from '../../../domain/cases/commands.ts'
 import { APPEAL_DAYS } from '../../../domain/cases/state.ts'
@@ -16,7 +16,7 @@ const PAGE = 1_000
 type Line = Readonly<Record<string, unknown>> & { readonly kind: string }
 type Lines = AsyncGenerator<ReadonlyArray<Line>>
 
-/** The answer has begun, so it can only be cut short, which the caller sees. */
+/** The answer has begun, so an error can only cut it short, which the caller notices. */
 const orThrow = async <A>(read: ReadResult<A>): Promise<A> => {
   const found = await read()
   if (E.isLeft(found)) throw new Error(found.left.cause)
@@ -39,7 +39,7 @@ async function* all<A extends object>(
   for await (const rows of pagesOf(read)) yield rows.map((row) => ({ kind, ...shown(row) }))
 }
 
-/** Of reports, cases and appeals, a row is its actor’s alone. */
+/** Rows about reports, cases and appeals are given to their actor alone. */
 const isOfCases = ({ stream, action, details }: AuditRow): boolean => {
   if (stream.startsWith(CASES_PREFIX)) return true
   const { command } = (details ?? {}) as { readonly command?: unknown }
@@ -47,7 +47,7 @@ const isOfCases = ({ stream, action, details }: AuditRow): boolean => {
 }
 async function* entries(deps: HttpDeps, caller: Caller): Lines {
   const { readModels } = deps
-  // What comes during the answer is not part of it.
+  // Events that are appended while the answer is sent are not part of it.
   const upTo = (await orThrow(readModels.checkpoint())).position ?? 0n
   const read = (cursor: string | null) =>
     readModels.audit({ account: caller.id, order: 'oldest', knownOnly: true, upTo, limit: PAGE, cursor })
@@ -55,13 +55,13 @@ async function* entries(deps: HttpDeps, caller: Caller): Lines {
     const visible = await withoutHidden(deps, rows, caller)
     yield visible
       .filter((row) => isOwn(row, caller) || !isOfCases(row))
-      // Where others came from is theirs.
+      // Other people's addresses and browsers are not given.
       .map((row) => (isOwn(row, caller) ? row : { ...row, ip_address: null, user_agent: null }))
       .map((row) => ({ kind: 'entry', ...row }))
   }
 }
 
-/** Throws where Postgres can't be read to the end. */
+/** Throws if Postgres can't be read to the end. */
 export async function* everythingOn(deps: HttpDeps, state: OutsideState, caller: Caller): Lines {
   const { readModels } = deps
   const { id } = caller

@@ -1,4 +1,4 @@
-/** How what is held on people, their erasures and legal holds look in answers. */
+/** The shapes in answers of what is held on people, of their erasures and of legal holds. */
 import type { LegalHold, WaitingErasure } from '../../../domain/outside/state.ts'
 import {
   listOf,

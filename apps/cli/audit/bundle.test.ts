@@ -81,7 +81,7 @@ await until('all is applied', () => projector.state().position === log.events.at
 await projector.stop()
 
 let eventsRead = 0
-/** Who cosign the checkpoints of bundles. */
+/** The witnesses that cosign the bundles' checkpoints. */
 const witnesses: WitnessPlace[] = []
 let cosignedBundle: Buffer = Buffer.alloc(0)
 const bundleOf = async (
@@ -476,7 +476,7 @@ test('given a log with witnesses, then its bundles have their signatures, which 
     const stranger = verifierOf(cosignerOf('witness.test/w1', Buffer.alloc(32, 6))).vkey
     assert.match(await call('--witness', stranger), /^1 .*did not cosign it/s)
     assert.match(await call('--witness', verifier.vkey), /^2 .*is neither a key/)
-    // Without the witness's line the seal does not hold any more.
+    // Without the witness's line, the seal no longer verifies.
     const without = rewrite(bundle, (lines) => {
       lines[1] = lines[1]!.replace(/— witness\.test\/w1 [^\\]*\\n/, '')
     })

@@ -3,7 +3,7 @@ import { readSmallFile } from '../../../adapters/text-file.ts'
 import { parseVkey, signerOf, type Verifier, verifierOf } from '../../../projections/proof/note.ts'
 import type { Connections } from '../connections.ts'
 
-/** Each line of a file is a key; returns a sentence if one is not. `parse` tells what a key is: by default, a log's. */
+/** Reads a file with a key on each line; returns a sentence if a line is not a key. `parse`: reads one key; by default, a log's. */
 export const readKeys = (
   given: ReadonlyArray<string>,
   parse: (vkey: string) => Verifier | null = (vkey) => parseVkey(vkey),

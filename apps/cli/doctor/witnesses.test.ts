@@ -1,4 +1,4 @@
-/** What the doctor says of witnesses: real ones, one that is away, and one that is another. */
+/** What the doctor says about witnesses: real ones, one that can't be reached, and one with another key. */
 import { strict as assert } from 'node:assert'
 import { mkdtempSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'

@@ -1,4 +1,4 @@
-/** Each witness: whether it answers, by the key that is named, and has cosigned the log lately. */
+/** Checks each witness: whether it answers, has the key that the settings name, and cosigned the log lately. */
 import { textOf } from '../../../adapters/bounded-body.ts'
 import { whyUnreachable } from '../../../adapters/unreachable.ts'
 import { cosignedAt } from '../../../projections/proof/cosignature.ts'
@@ -9,7 +9,7 @@ import { originHash } from '../../operations/witness/state.ts'
 import { counted } from '../command.ts'
 import { about, type Finding, type Findings, soon } from './finding.ts'
 
-/** Servers have it cosign every minute. */
+/** Servers ask it every minute. */
 const LATELY_S = 600
 
 const witnessFinding = async (

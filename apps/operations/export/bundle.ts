@@ -16,7 +16,7 @@ type Where = {
   readonly log: EventLog
   readonly databaseUrl: string
   readonly signer: Signer
-  /** They cosign the checkpoint, those who can; by default nobody is asked. */
+  /** The witnesses to ask for a cosignature of the checkpoint; those that can't be reached are left out. Default: none. */
   readonly witnesses?: ReadonlyArray<WitnessPlace>
 }
 export type BundleExportOptions = Where &

@@ -1,4 +1,4 @@
-/** Legal holds, as their events on the log have them: whoever erases somebody by hand is told of those that stand. */
+/** Legal holds, read from their events on the log: an operator who erases somebody by hand is warned of those that stand. */
 import * as E from 'fp-ts/lib/Either.js'
 import { OUTSIDE_STREAM } from '../../../domain/names.ts'
 import { readOutside } from '../../../domain/outside/events.ts'
@@ -8,7 +8,7 @@ import { readErrorInWords } from '../read-error.ts'
 
 const PAGE = 500
 
-/** Throws where the log can't be read. */
+/** Throws if the log can't be read. */
 export const holdsStanding = async (
   log: Pick<EventLog, 'readStream'>,
   subject: string,

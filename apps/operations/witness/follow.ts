@@ -33,7 +33,7 @@ const read = async (url: string): Promise<Buffer> => {
   if (!response.ok) {
     await response.body?.cancel()
     const said = `${url} answered ${response.status}.`
-    // A server that is ill, or asked too often, withholds nothing.
+    // A server that fails, or refuses because it is asked too often, does not count as withholding anything.
     throw response.status >= 500 || response.status === 429 ? new Error(said) : new NotServed(said)
   }
   const chunks: Uint8Array[] = []
@@ -70,7 +70,7 @@ const proofFor = async (before: Checkpoint | null, shown: Checkpoint, tiles: Nod
   return { old, proof: await consistencyProof(old, shown.size, tiles) }
 }
 
-/** Looks at the log once. `url` has no slash at its end. */
+/** Checks the log once. `url` has no slash at its end. */
 export const lookAtLog = async (url: string, witness: LogWitness): Promise<LookedAt> => {
   for (let attempt = 0; ; attempt += 1) {
     let note: string

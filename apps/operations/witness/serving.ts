@@ -76,7 +76,7 @@ const send = (response: ServerResponse, { status, text, type = TEXT, cache = 'no
     'content-type': type,
     'content-length': Buffer.byteLength(text),
     'cache-control': cache,
-    // Pages compare what the log serves with what its witnesses say.
+    // So that pages of any origin can compare what the log serves with what its witnesses say.
     'access-control-allow-origin': '*',
     'x-content-type-options': 'nosniff',
   })

@@ -33,7 +33,7 @@ export type WitnessFolder = {
   /** The note that was cosigned last, with the cosignature; null before the first. */
   readonly cosigned: (origin: string) => string | null
   readonly keep: (origin: string, note: string) => void
-  /** Keeps what shows that a log misbehaved: each once, a hundred at most. */
+  /** Keeps evidence that a log misbehaved: each piece once, a hundred at most. */
   readonly caught: (origin: string, what: CaughtAt) => void
   readonly close: () => void
 }

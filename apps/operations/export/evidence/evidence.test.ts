@@ -121,7 +121,7 @@ const opened = async ({ page }: Context, html: string | Buffer): Promise<Shown> 
   const file = join(folder, 'evidence.html')
   writeFileSync(file, html)
   await page.goto(pathToFileURL(file).href, { waitUntil: 'domcontentloaded' })
-  // A script that was altered, or is none any more, does not run: then the page says that nothing was checked.
+  // If the script was altered so that it does not run, the page says that nothing was checked.
   const runs = await page.evaluate(
     `['data-checking', 'data-done'].some((name) => document.documentElement.hasAttribute(name))`,
   )
@@ -219,13 +219,13 @@ const partsOf = (html: string) => {
   return { before, record, between, seal, after }
 }
 const packedOf = (html: string): Buffer => inflateRawSync(Buffer.from(partsOf(html).record, 'base64'))
-/** The record's lines, with the bytes that its marks stand for. */
+/** The record's lines, with its marks replaced by the bytes that they stand for. */
 const linesOf = (html: string): string[] => expanded(packedOf(html)).split('\n')
 const withRecord = (html: string, packed: Buffer): string => {
   const { before, between, seal, after } = partsOf(html)
   return `${before}${deflateRawSync(packed).toString('base64')}${between}${seal}${after}`
 }
-/** With the record’s lines changed, as nobody signed it. */
+/** The page with the record’s lines changed, which nobody signed. */
 const forged = (html: string, change: (lines: string[]) => void): string => {
   const lines = linesOf(html)
   change(lines)
@@ -260,7 +260,7 @@ const isSamePage = async ({ page }: Context, a: string, b: string): Promise<bool
 }
 
 type Fields = [step: string, shared: string, says: string, event: string]
-/** The lines of events, which follow the record's five own, with one of them changed, and sealed again. */
+/** Changes one of the events' lines, which follow the record's own five, and seals the record again. */
 const withEvent = (
   html: string,
   which: (fields: Fields) => boolean,
@@ -389,7 +389,7 @@ each(
       return Math.floor((seed / 2_147_483_648) * below)
     }
     const packed = packedOf(html)
-    // What is above the events' lines but for the first is signed by the log’s key: the file’s own line is its maker's.
+    // The lines above the events' are signed by the log’s key, except the first: that one is written by the file's maker.
     const [inText, inPool] = [packed.indexOf('\n') + 1, 4 + packed.readUInt32BE(0)]
     for (let trial = 0; trial < TRIALS; trial += 1) {
       const which = trial % (classes.length + 2)
@@ -399,12 +399,12 @@ each(
         const was = html[where]!
         const now = was === 'x' ? 'y' : 'x'
         const altered = `${html.slice(0, where)}${now}${html.slice(where + 1)}`
-        // Browsers read `<option>1</opxion>` as what it was: then it is the very same page.
+        // Browsers read `<option>1</opxion>` like the original, so it is the same page.
         if (name === 'page' && (await isSamePage(context, html, altered))) continue
         await named(context, `${name} at ${where} (${now} for ${was})`, altered)
         continue
       }
-      // By one who has the seal's key too: what is in the record, and what its marks stand for.
+      // Altered by somebody who also has the seal's key: the record's text, and the bytes that its marks stand for.
       const [first, last] = which === classes.length ? [inText, inPool] : [inPool, packed.length]
       const where = first + random(last - first)
       const bytes = Buffer.from(packed)

@@ -76,7 +76,7 @@ const withoutDerived = (text: string, { value, salt }: EvidenceWord): string => 
   return nonce === null ? rest : rest.replaceAll(`.${own}"`, `.${MARK.seal}${nonce}${MARK.end}"`)
 }
 
-/** `<how many leaves after the one before>\t<shared>\t<its words: JSON, "-" where they are withheld>\t<the event>` */
+/** `<how many leaves after the previous event's>\t<shared>\t<its words: JSON, "-" if they are withheld>\t<the event>` */
 const eventLines = (
   events: ReadonlyArray<Placed>,
   { words, withheld }: EvidenceWords,

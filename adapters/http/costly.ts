@@ -32,6 +32,7 @@ const COSTLY = new Set([
   '/api/spaces/:type/:id/replay',
   '/api/spaces/:type/:id/why',
   '/api/spaces/:type/:id/filtered',
+  '/api/spaces/:type/:id/what-if',
   '/api/spaces/:type/:id/transparency',
   '/api/audit/proof/inclusion',
   '/api/audit/proof/consistency',
@@ -60,7 +61,7 @@ const isSearchOfRooms = ({ query, routeOptions }: FastifyRequest): boolean => {
 }
 
 const worthOf = ({ query, headers, routeOptions }: FastifyRequest): number => {
-  if (/\/(evidence|me\/data)$/.test(routeOptions.url ?? '')) return WORTH.export
+  if (/\/(evidence|what-if|me\/data)$/.test(routeOptions.url ?? '')) return WORTH.export
   const { text, format } = query as { readonly text?: unknown; readonly format?: unknown }
   // What is left out is undefined before decoding, and null after it.
   const isExport = (format ?? 'json') !== 'json' || /csv|ndjson/.test(headers.accept ?? '')

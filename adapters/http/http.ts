@@ -47,6 +47,7 @@ import { subscriptions } from './routes/subscriptions.ts'
 import { tlog } from './routes/tlog.ts'
 import { transparency } from './routes/transparency.ts'
 import { turn } from './routes/turn.ts'
+import { whatIf } from './routes/what-if.ts'
 import { validatorCompiler } from './validate.ts'
 
 declare module 'fastify' {
@@ -308,6 +309,7 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     proof,
     tlog,
     moment,
+    whatIf,
     evidence,
     feed,
     keys,

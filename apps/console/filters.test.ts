@@ -159,6 +159,37 @@ test('given an admin, when they follow a ban list, then it is shown with its ent
   await page.browserContext().close()
 })
 
+test('given a moderator, when they ask what a rule would have done, then each decision is listed and leads to why', async (context) => {
+  const { http } = context
+  for (const content of ['one', 'two', 'gosh']) await say(context, 'peggy', content)
+  await http.settled()
+  const page = await open(context, 'ivan', `${ROOM}/what-if`)
+  await page.waitForSelector('form[aria-label="what if"]')
+  // The server of these tests has its own clock.
+  const set = (name: string, value: string) =>
+    page.$eval(
+      `form[aria-label="what if"] [name=${name}]`,
+      (one, to) => {
+        const field = one as unknown as { value: string }
+        field.value = to
+      },
+      value,
+    )
+  await set('from', '2020-01-01T00:00')
+  await set('to', '2099-01-01T00:00')
+  await page.click('form[aria-label="what if"] button[type=submit]')
+  await waitForText(page, 'section[aria-label=answer]', 'accepted → slow_down')
+  await page.select('form[aria-label="what if"] select', 'words')
+  await page.waitForSelector('form[aria-label="what if"] textarea')
+  await page.type('form[aria-label="what if"] textarea', 'gosh')
+  await page.click('form[aria-label="what if"] button[type=submit]')
+  await waitForText(page, 'section[aria-label=answer]', 'accepted → held')
+  await sound(page, 'what-if')
+  await page.click('section[aria-label=answer] .links a')
+  await page.waitForSelector('why-view')
+  await page.browserContext().close()
+})
+
 test('given somebody who is no moderator, then the view of filters says so, and shows nothing', async (context) => {
   const page = await open(context, 'judy', `${ROOM}/filters`)
   await waitForText(page, 'filters-view', 'forbidden')

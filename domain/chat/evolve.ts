@@ -69,6 +69,9 @@ const notePost = (state: ChatState, author: string, at: number): void => {
   }
 }
 
+/** So often those are forgotten who wrote nothing within the window: whoever counts passes over what is older anyway. */
+const SWEEP = 256
+
 /** A message counts when it is sent: one that was held does not count again once it is posted. */
 const noteSent = (
   state: ChatState,
@@ -82,7 +85,7 @@ const noteSent = (
   if (Number.isNaN(at)) return
   const before = state.posts.get(author)?.times ?? []
   const times = [...before.slice(before.length < MAX_RATE ? 0 : 1), { at, revision }]
-  toBack(state.posts, author, { revision, times })
+  writable(state.posts).set(author, { revision, times })
 }
 
 export const evolveChat = (state: ChatState, event: ChatEvent): ChatState => {
@@ -132,7 +135,9 @@ export const evolveChat = (state: ChatState, event: ChatEvent): ChatState => {
   evolveFiltered(state.filtered, event, revision)
   const length = revision + 1
   forget(state.messages, length - WINDOW)
-  forget(state.posts, length - WINDOW)
+  if (length % SWEEP === 0)
+    for (const [author, { revision: last }] of state.posts)
+      if (last < length - WINDOW) writable(state.posts).delete(author)
   forget(state.reactions, length - WINDOW, (key, { on }) => {
     if (on) count(state.counts, key, -1)
   })

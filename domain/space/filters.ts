@@ -43,7 +43,11 @@ const readWords = (words: ReadonlyArray<string>): E.Either<Invalid, FilterLooksF
   return E.right({ kind: 'words', words: [...new Set(read as ReadonlyArray<string>)] })
 }
 
-const readLooksFor = ({ words, count, seconds }: SetFilter): E.Either<Invalid, FilterLooksFor> => {
+const readLooksFor = ({
+  words,
+  count,
+  seconds,
+}: Pick<SetFilter, 'words' | 'count' | 'seconds'>): E.Either<Invalid, FilterLooksFor> => {
   if ((words === null) === (count === null && seconds === null))
     return invalid(
       'words',
@@ -56,19 +60,17 @@ const readLooksFor = ({ words, count, seconds }: SetFilter): E.Either<Invalid, F
   return E.right({ kind: 'rate', count, seconds })
 }
 
+type Terms = Omit<RoomFilter, 'by' | 'at'>
+
 const lengthOf = ({ looksFor }: Pick<RoomFilter, 'looksFor'>): number =>
   looksFor.kind === 'words' ? looksFor.words.reduce((sum, one) => sum + one.length, 0) : 0
 
-const sameTerms = (a: RoomFilter, b: Omit<RoomFilter, 'by' | 'at'>): boolean =>
+const sameTerms = (a: RoomFilter, b: Terms): boolean =>
   JSON.stringify([a.looksFor, a.acts, a.muteSeconds]) === JSON.stringify([b.looksFor, b.acts, b.muteSeconds])
 
-export const setFilter = (context: DecisionContext, command: SetFilter): Decision => {
-  const { state, access, by, at } = context
-  const may = mayAs(access, 'admin')
-  if (E.isLeft(may)) return may
+/** A filter as it is asked for, checked by itself. */
+export const readFilter = (command: Omit<SetFilter, 'type'>): E.Either<Invalid, Terms> => {
   const { filterId, muteSeconds } = command
-  if (!FILTER_ID.test(filterId))
-    return invalid('filter_id', 'A filter’s id is 1 to 40 lower-case letters, digits and hyphens.')
   const looksFor = readLooksFor(command)
   if (E.isLeft(looksFor)) return looksFor
   const acts = (['hold', 'mute', 'report'] as const).filter((act) => command.acts.includes(act))
@@ -79,7 +81,19 @@ export const setFilter = (context: DecisionContext, command: SetFilter): Decisio
       'mute_seconds',
       `mute_seconds is a whole number from 1 to ${MAX_FILTER_MUTE_SECONDS}, for a filter that mutes.`,
     )
-  const terms = { filterId, looksFor: looksFor.right, acts, muteSeconds }
+  return E.right({ filterId, looksFor: looksFor.right, acts, muteSeconds })
+}
+
+export const setFilter = (context: DecisionContext, command: SetFilter): Decision => {
+  const { state, access, by, at } = context
+  const may = mayAs(access, 'admin')
+  if (E.isLeft(may)) return may
+  const { filterId } = command
+  if (!FILTER_ID.test(filterId))
+    return invalid('filter_id', 'A filter’s id is 1 to 40 lower-case letters, digits and hyphens.')
+  const read = readFilter(command)
+  if (E.isLeft(read)) return read
+  const terms = read.right
   const known = state.filters.get(filterId)
   if (known !== undefined && sameTerms(known, terms)) return E.right([])
   const others = [...state.filters.values()].filter((one) => one.filterId !== filterId)

@@ -2,7 +2,7 @@
  * `npm run bench [-- NAME… --compare REV --turns N --page]`: measures this server beside a plain Socket.IO server that stores
  * nothing, in one run on one machine, prints a table and writes `bench-results/<time>.json`. Names: chat, crowd, memory, joins,
  * wake, rebuild, start; all of them where none is given. By name alone: audit (which is moment, proof and privacy), eventstore,
- * limits, small, scale, scene, archive.
+ * limits, small, scale, scene, archive, what-if.
  *
  * `--compare REV` measures that revision of the project in turns with this one. `--turns N`: how often (3). `--page` puts what
  * was measured into docs/performance.md, with its charts.
@@ -38,6 +38,7 @@ const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   scale: () => import('./scale.bench.ts'),
   scene: () => import('./scene.bench.ts'),
   archive: () => import('./archive.bench.ts').then(asIs),
+  'what-if': () => import('./what-if.bench.ts'),
 }
 const DEFAULT = ['chat', 'crowd', 'memory', 'joins', 'wake', 'rebuild', 'start']
 /** These have the other revision's server among their own. */

@@ -50,7 +50,11 @@ export type RoomReader = {
 }
 
 /** The events at or after `from`, of a room whose state there is `moment`. */
-const readRoom = async (log: StreamReader, moment: Moment, from: bigint | null): Promise<RoomReader> => {
+export const readRoom = async (
+  log: StreamReader,
+  moment: Moment,
+  from: bigint | null,
+): Promise<RoomReader> => {
   const starts: Record<RoomStreamKind, bigint> = {
     space: BigInt(moment.revision + 1),
     chat: BigInt(moment.chatRevision + 1),

@@ -81,7 +81,7 @@ const describe = (error: MomentError): Described => {
     }
   }
 }
-const orDescribe = <A>(either: E.Either<MomentError, A>): A => {
+export const orDescribe = <A>(either: E.Either<MomentError, A>): A => {
   if (E.isRight(either)) return either.right
   throw new HttpError(describe(either.left), either.left)
 }

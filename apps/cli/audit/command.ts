@@ -43,6 +43,16 @@ export const audit: Command = {
       },
     },
     {
+      name: 'what-if',
+      takes:
+        'TYPE:ID --from TIME --to TIME [--set NAME=VALUE]… [--words WORD,…] [--count N --seconds N] [--json]',
+      says: 'decides a room’s past again under another rule, and lists what would have been otherwise',
+      load: async () => {
+        const { whatIfRoom, whatIfUsage } = await import('./what-if.ts')
+        return { run: whatIfRoom, usage: whatIfUsage }
+      },
+    },
+    {
       name: 'went-back',
       takes: '[--to EVENTS]',
       says: 'says, signed, that an older backup of the log was put back, so that checkpoints of what was lost are told from a second history',

@@ -8,6 +8,7 @@ export const to = {
   room: (key) => `#/room/${part(key)}`,
   time: (key, at) => `#/room/${part(key)}/time${at === undefined ? '' : `?at=${part(at)}`}`,
   cases: (key) => `#/room/${part(key)}/cases`,
+  whatIf: (key) => `#/room/${part(key)}/what-if`,
   filters: (key) => `#/room/${part(key)}/filters`,
   case: (key, id) => `#/room/${part(key)}/cases/${part(id)}`,
   me: () => '#/me',

@@ -4,6 +4,7 @@ import './acts.js'
 import './cases.js'
 import './filters.js'
 import './now.js'
+import './what-if.js'
 import { me } from './api.js'
 import { to } from './parts.js'
 import { View } from './view.js'
@@ -16,6 +17,7 @@ const TABS = [
 const OURS = [
   ['cases', 'Cases', to.cases],
   ['filters', 'Filters', to.filters],
+  ['what-if', 'What if', to.whatIf],
 ]
 
 class RoomFrame extends View {
@@ -39,6 +41,8 @@ class RoomFrame extends View {
           : html`<cases-view .space=${space} .generation=${generation}></cases-view>`
       case 'filters':
         return html`<filters-view .space=${space} .generation=${generation}></filters-view>`
+      case 'what-if':
+        return html`<what-if-view .space=${space} .generation=${generation}></what-if-view>`
       case 'why':
         return html`<why-view .space=${space} .event=${this.event} .generation=${generation}></why-view>`
       case 'record':

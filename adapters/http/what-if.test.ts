@@ -1,0 +1,96 @@
+/** What if, over REST: who may ask, what is answered, and what is refused. */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type TestHttp, testHttp } from '../../infra/testing/http.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: whatever the server sent; the test says what it must be
+type Json = any
+const test = suite<{ http: TestHttp }>('what if over REST')
+const ROOM = '/api/spaces/post/alice/my-post'
+const CHAT = '/api/chat/post/alice/my-post/messages'
+
+const ask = async (
+  { app, bearer, clock }: TestHttp,
+  call: string,
+  who: string,
+  payload?: object,
+): Promise<Json> => {
+  clock.ms += 1_000
+  const [method, url = ''] = call.split(' ') as ['GET' | 'POST' | 'PUT' | 'DELETE', string]
+  const answer = await app.inject({
+    method,
+    url,
+    headers: bearer(who),
+    ...(payload === undefined ? {} : { payload }),
+  })
+  return { status: answer.statusCode, ...JSON.parse(answer.body) }
+}
+const done = async (...asked: Parameters<typeof ask>): Promise<Json> => {
+  const answer = await ask(...asked)
+  assert.is(answer.status, 200, `${asked[1]}: ${answer.error}`)
+  return answer
+}
+const SPAN = { from: '2020-01-01', to: '2099-01-01' }
+
+test.before(async (context) => {
+  const { http } = Object.assign(context, { http: await testHttp() })
+  await done(http, `PUT ${ROOM}/permissions/maria`, 'alice', { permission: 'moderate' })
+  const first = await done(http, `POST ${CHAT}`, 'dave', { content: 'oh darn' })
+  await done(http, `POST ${CHAT}`, 'dave', { content: 'well' })
+  await done(http, `POST ${CHAT}`, 'erin', { content: 'so?', parent_message_id: first.message_id })
+  await done(http, `PUT ${CHAT}/${first.message_id}/reactions/👍`, 'erin')
+  await http.settled()
+})
+test.after(({ http }) => http.close())
+
+test('given a moderator, when they ask about slow mode, then the second message would have been refused', async ({
+  http,
+}) => {
+  const told = await done(http, `POST ${ROOM}/what-if`, 'maria', {
+    ...SPAN,
+    settings: { slow_mode_seconds: 60 },
+  })
+  assert.equal([told.differences, told.by, told.not_comparable], [1, { 'accepted > slow_down': 1 }, 0])
+  const [{ actor, command, was, would, event_id }] = told.listed
+  assert.equal([actor, command, was, would], ['dave', 'PostMessage', 'accepted', 'slow_down'])
+  assert.is((await done(http, `GET ${ROOM}/why?event=${event_id}`, 'maria')).agrees, true)
+  assert.equal([told.undecided, told.unexplained, told.cut_at], [0, 0, null])
+})
+
+test('given a filter, then the message that it would have held, and what hangs on it', async ({ http }) => {
+  const told = await done(http, `POST ${ROOM}/what-if`, 'alice', {
+    ...SPAN,
+    filter: { words: ['darn'], acts: ['hold'] },
+  })
+  assert.equal([told.differences, told.by, told.not_comparable], [1, { 'accepted > held': 1 }, 2])
+  assert.is(told.listed[0].followed, 2)
+})
+
+test('given what can’t be supposed, or those who may not ask, then it is refused, and a private room is none', async ({
+  http,
+}) => {
+  for (const [body, code] of [
+    [{ ...SPAN }, 'invalid_settings'],
+    [{ ...SPAN, settings: { theme: 'dark' } }, 'invalid_settings'],
+    [{ ...SPAN, settings: { max_users: 0 } }, 'invalid_max_users'],
+    [{ ...SPAN, filter: { words: ['darn'], acts: [] } }, 'invalid_acts'],
+    [{ from: '2099-01-01', to: '2020-01-01', settings: { stage: true } }, 'invalid_from'],
+  ] as const)
+    assert.is((await ask(http, `POST ${ROOM}/what-if`, 'alice', body)).code, code, JSON.stringify(body))
+  const asked = { ...SPAN, settings: { slow_mode_seconds: 60 } }
+  assert.is((await ask(http, `POST ${ROOM}/what-if`, 'erin', asked)).code, 'forbidden')
+  const hidden = await ask(http, 'POST /api/spaces/post/alice/hidden-draft/what-if', 'erin', asked)
+  assert.is(hidden.code, 'space_not_found')
+})
+
+test('given a question, then the look is on the record, without the words', async ({ http }) => {
+  await http.settled()
+  const looks = http.log.all().filter(({ type }) => type === 'AuditRead')
+  const asked = looks.map(({ data }) => data as Json).filter(({ call }) => call === 'what-if')
+  assert.equal(
+    asked.map(({ filters }) => filters.supposed),
+    ['slow_mode_seconds', 'filter'],
+  )
+  assert.not(JSON.stringify(asked).includes('darn'))
+})
+test.run()

@@ -1,0 +1,62 @@
+/** A span of a room's past decided again under another rule, read from the log. */
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
+import type { SpaceRef } from '../../../domain/names.ts'
+import { type MomentError, told } from '../errors.ts'
+import type { Moments } from '../moments.ts'
+import { readable, timeOf } from '../point.ts'
+import { readRoom } from '../replay.ts'
+import { createPast } from '../why/past.ts'
+import { type Counts, type Difference, redecide, type Supposed } from './redeciding.ts'
+
+export type Span = { readonly from: Date; readonly to: Date }
+export type WhatIf = {
+  readonly counts: Counts
+  /** The first ones, in the log's order. */
+  readonly differences: ReadonlyArray<Difference>
+  /** Events that were read; and where the span was cut because there were too many, the time from which to go on. */
+  readonly events: number
+  readonly cutAt: string | null
+}
+
+/** After so many events the loop lets others run. */
+const AT_ONCE = 500
+const breath = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** `most`: of events, and of differences that are listed. Each span begins with the room as it was. */
+export const whatIf = (
+  moments: Moments,
+  space: SpaceRef,
+  { from, to }: Span,
+  {
+    supposed,
+    most,
+  }: { readonly supposed: Supposed; readonly most: { readonly events: number; readonly listed: number } },
+): TaskEither<MomentError, WhatIf> =>
+  told(async () => {
+    const bound = await moments.bound(space, { kind: 'time', time: from }, 'before')
+    const moment = await moments.until(space, bound, { messages: 0 })
+    const chat = await createPast(moments).chatAt(space, moment.chatRevision)
+    const differences: Difference[] = []
+    const again = redecide({ state: moment.standing.state, chat }, supposed, (difference) => {
+      if (differences.length < most.listed) differences.push(difference)
+    })
+    const reader = await readRoom(moments.log, moment, bound)
+    const end = to.getTime()
+    let events = 0
+    let cutAt: string | null = null
+    for (;;) {
+      const recorded = await reader.next()
+      if (recorded === null) break
+      const at = timeOf(recorded)
+      if (Date.parse(at) > end) break
+      if (events >= most.events) {
+        cutAt = at
+        break
+      }
+      again.take(readable(recorded))
+      events += 1
+      if (events % AT_ONCE === 0) await breath()
+    }
+    again.end()
+    return { counts: again.counts, differences, events, cutAt }
+  })

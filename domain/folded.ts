@@ -1,13 +1,13 @@
-/** Text as it is searched and matched: what a reader takes for the same letter is the same. `presence_folded` in PostgreSQL does
- *  likewise. */
+/** Folds text for searching and matching, so that what a reader takes for the same letter is the same.
+ *  `presence_folded` in PostgreSQL does likewise. */
 
-/** Upper and lower case of every script are one, and so are the ways in which Unicode writes one letter. Upper first: some
- *  letters meet only there. */
+/** Removes the differences between upper and lower case, in every script, and between the ways in which Unicode writes
+ *  one letter. It converts to upper case first, because some letters are equal only there. */
 export const folded = (text: string): string =>
   text.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC').replaceAll('ς', 'σ')
 
 const UNSEEN = /\p{Default_Ignorable_Code_Point}+/gu
 const SPACES = /[\p{Z}\p{Cc}]+/gu
 
-/** The same, without what is not drawn, and with one space for any number of them. */
+/** The same, without characters that are not drawn, and with every run of spaces as one space. */
 export const foldedWords = (text: string): string => folded(text.replace(UNSEEN, '')).replace(SPACES, ' ')

@@ -249,15 +249,15 @@ export interface Commands {
   readonly lookCases: (
     space: SpaceRef,
   ) => TaskEither<CommandError<never>, { readonly state: CasesState; readonly position: bigint }>
-  /** What filters of the space caught and nobody has settled, as the log has it up to now; a fork. */
+  /** The messages that the space's filters caught and nobody has settled, according to the log's current end. The result is a fork. */
   readonly lookFiltered: (space: SpaceRef) => TaskEither<CommandError<never>, Filtered>
-  /** A message that waits, as it was sent; its words are empty where they were erased. Null where none waits under that id. */
+  /** A waiting message as it was sent; its words are empty if they were erased. Null if none waits under that id. */
   readonly heldMessage: (
     space: SpaceRef,
     messageId: string,
   ) => TaskEither<CommandError<never>, MessageFacts | null>
-  /** Approves a message that a filter caught and, if it waits, posts it for whoever wrote it. Sent again, it goes on where it
-   *  ended. */
+  /** Approves a message that a filter caught and, if it waits, posts it in its writer's name. If the same command is
+   *  sent again, it continues where it stopped. */
   readonly letThrough: (
     request: CommandRequest<ApproveMessage>,
   ) => TaskEither<CommandError<ChatRefusal>, Accepted<ChatEvent>>

@@ -270,13 +270,13 @@ export type TablesCheckpoint = {
   readonly at: Iso | null
 }
 
-/** A ban list that is made of others' bans. `print` is another whenever they are. */
+/** A ban list that is made of other spaces' bans. `print` changes whenever those change. */
 export type FollowedListRow = {
   readonly space_type: SpaceRef['type']
   readonly space_id: string
   readonly list_id: string
   readonly source_kind: string
-  /** The space whose bans it has; null for those of an owner. */
+  /** The space whose bans it contains; null if they are those of an owner's spaces. */
   readonly source_type: SpaceRef['type'] | null
   readonly source_id: string | null
   readonly followed_by: string
@@ -304,7 +304,8 @@ export interface ReadModels extends CaseModels, PersonModels {
   /** Null if neither content nor history knows it. */
   readonly space: (space: SpaceRef) => ReadResult<SpaceRow | null>
   readonly connectedUsers: (space: SpaceRef) => ReadResult<ReadonlyArray<SessionRow>>
-  /** A page of the ban lists that are made of others' bans, in the order of their keys, after the last one of the page before. */
+  /** A page of the ban lists that are made of other spaces' bans, in the order of their keys, beginning after the last
+   *  one of the page before. */
   readonly followedLists: (
     after: readonly [string, string, string] | null,
     limit: number,

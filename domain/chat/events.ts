@@ -56,7 +56,7 @@ export const CHAT_EVENTS = {
     ({ content, filterId }, { actor }) =>
       `a message of ${actor} was held by the filter ${filterId}: ${said(content)}`,
   ),
-  /** What else a filter did about a message, which is the event before it. */
+  /** What else a filter did about the message of the event before this one. */
   FilterActed: event(
     t.type({
       messageId: t.string,
@@ -71,12 +71,12 @@ export const CHAT_EVENTS = {
     ({ subject, filterId, act, until }) =>
       `the filter ${filterId} ${DID[act]} ${act === 'report' ? 'a message of ' : ''}${subject}${until === null ? '' : ` until ${until}`}`,
   ),
-  /** A moderator found it to be in order: if it was held, it is posted next; the mute that came with it is over. */
+  /** A moderator found the message to be in order: if it was held, it is posted next, and the mute that came with it ends. */
   MessageApproved: event(
     t.type({ ...change, subject: t.string }),
     ({ subject }, { actor }) => `${actor} let a message of ${subject} through`,
   ),
-  /** A held message will not be posted; one that was not held is settled. */
+  /** A held message will not be posted; a message that was not held is settled. */
   MessageDropped: event(
     t.type({ ...change, subject: t.string, reason: nullable(t.string) }),
     ({ subject, reason }, { actor }) =>

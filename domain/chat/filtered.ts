@@ -29,11 +29,11 @@ export const Caught = t.type({
   reported: t.boolean,
   /** Until when its writer may not write because of it (ISO 8601); null if they may. */
   mutedUntil: nullable(t.string),
-  /** Who let it through; it is posted next. */
+  /** The moderator who let it through; it is posted next. */
   approvedBy: nullable(t.string),
 })
 export type Caught = t.TypeOf<typeof Caught>
-/** Whom a filter keeps from writing: until when, and for which message. */
+/** A person whom a filter muted, until when, and for which message. */
 export const Quiet = t.type({ subject: t.string, until: t.string, messageId: t.string, filterId: t.string })
 export type Quiet = t.TypeOf<typeof Quiet>
 
@@ -129,7 +129,7 @@ export const evolveFiltered = (filtered: Filtered, event: ChatEvent, revision: n
       return
     }
     case 'MessagePosted':
-      // It waited until now.
+      // The message waited until now.
       if (known?.held === true) writable(filtered.caught).delete(data.messageId)
       return
     case 'MessageDropped':

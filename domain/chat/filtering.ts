@@ -53,7 +53,7 @@ const doing = (filters: ReadonlyArray<RoomFilter>, act: FilterAct): RoomFilter |
   filters.find(({ acts }) => acts.includes(act))
 export const holding = (filters: ReadonlyArray<RoomFilter>): RoomFilter | undefined => doing(filters, 'hold')
 
-/** The filter that mutes for the longest. */
+/** The filter with the longest mute. */
 const muting = (filters: ReadonlyArray<RoomFilter>): RoomFilter | undefined =>
   filters
     .filter(({ acts }) => acts.includes('mute'))

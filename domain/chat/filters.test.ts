@@ -1,5 +1,5 @@
-/** What filters do about messages: holding, muting and reporting, what moderators do about it, and the laws that hold whatever is
- *  written. */
+/** What filters do about messages: they hold them, mute their writers and report them; what moderators do then; and
+ *  laws that hold for any text. */
 import fc from 'fast-check'
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
@@ -288,7 +288,7 @@ const anyWord = fc.string({
   maxLength: 5,
 })
 
-/** As plainly as it can be written: every place in the text is tried. */
+/** The simplest way to search: every place in the text is tried. */
 const plainly = (list: ReadonlyArray<string>, text: string): boolean => {
   const isWord = (point: string | undefined): boolean =>
     point !== undefined && /[\p{L}\p{N}\p{M}_]/u.test(point)

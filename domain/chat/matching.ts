@@ -8,7 +8,7 @@ type Node = {
   readonly next: Map<number, Node>
   /** The node of the longest suffix of what was read so far that is the beginning of a phrase. */
   fallback: Node | null
-  /** The phrases that end here. */
+  /** The phrases that end at this node. */
   readonly ends: Phrase[]
   /** The next node along the fallbacks where phrases end. */
   shorter: Node | null
@@ -74,7 +74,7 @@ const OF_A_WORD = /[\p{L}\p{N}\p{M}_]/u
 const WITHOUT_SPACES =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u
 
-/** Whether both are within one word. */
+/** Whether both characters belong to one word. */
 const goesOn = (before: string, after: string): boolean =>
   OF_A_WORD.test(before) &&
   OF_A_WORD.test(after) &&

@@ -1,5 +1,5 @@
-/** Decides about keys and subscriptions, and passes on what is about people (`people.ts`). Whether the caller may ask is checked where the request comes in, by their role
- *  in the space. */
+/** Decides commands about keys and subscriptions; those about people are decided in `people.ts`. Whether the caller may
+ *  ask, by their role in the space, is checked where the request comes in. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Actor } from '../identity.ts'
 import { isService } from '../names.ts'

@@ -1,5 +1,6 @@
-/** What happens outside the rooms: to keys of bots and backends, to subscriptions of addresses that are sent
- *  events, and to what is held on people. They are all in one stream; each event names the space that it is about, or none for every space. */
+/** Events outside the rooms: about keys of bots and backends, about subscriptions of addresses to which events are
+ *  sent, and about what is held on people. They are all in one stream; each names the space that it is about, or none
+ *  for every space. */
 import * as t from 'io-ts'
 import { Actor } from '../identity.ts'
 import { Time } from '../time.ts'
@@ -77,7 +78,7 @@ export const OUTSIDE_EVENTS = {
     t.type({ ...Done, subscription: t.string, reason: nullable(t.string) }),
     ({ reason }) => `a subscription ended${because(reason)}`,
   ),
-  /** `due`: when it is carried out at the earliest. `subject` is an account or a guest, here and below. */
+  /** `due`: the earliest moment at which it is carried out. `subject` is an account or a guest, here and below. */
   ErasureAsked: event(
     t.type({ ...Done, erasure: t.string, subject: t.string, due: Time }),
     ({ subject, due }) => `${subject} asked to be erased, from ${due} on`,
@@ -86,17 +87,17 @@ export const OUTSIDE_EVENTS = {
     t.type({ ...Done, erasure: t.string, subject: t.string }),
     ({ subject }) => `${subject} withdrew their erasure`,
   ),
-  /** A process carries it out, and no other does: it can't be withdrawn any more. */
+  /** One process carries it out from now on, and no other; it can no longer be withdrawn. */
   ErasureBegun: event(
     t.type({ ...Done, erasure: t.string, subject: t.string }),
     ({ subject }) => `the erasure of ${subject} began`,
   ),
-  /** `request`: the id under which it was carried out, which what was erased names. */
+  /** `request`: the id under which it was carried out; whatever was erased refers to it. */
   ErasureDone: event(
     t.type({ ...Done, erasure: t.string, subject: t.string, request: t.string }),
     ({ subject }) => `${subject} was erased`,
   ),
-  /** Nothing of the person is erased while it stands. The reason is shown to them. */
+  /** Nothing of the person is erased while the hold stands. The reason is shown to them. */
   LegalHoldPlaced: event(
     t.type({ ...Done, hold: t.string, subject: t.string, reason: t.string }),
     ({ subject, reason }) => `what is held on ${subject} must be kept: ${reason}`,
@@ -105,7 +106,7 @@ export const OUTSIDE_EVENTS = {
     t.type({ ...Done, hold: t.string, subject: t.string, reason: nullable(t.string) }),
     ({ subject, reason }) => `what is held on ${subject} need not be kept any more${because(reason)}`,
   ),
-  /** The person was given what is held on them, as a file. */
+  /** The person received what is held on them as a file. */
   DataGiven: event(
     t.type({ ...Done, subject: t.string }),
     ({ subject }) => `${subject} was given what is held on them`,

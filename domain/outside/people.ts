@@ -1,13 +1,14 @@
-/** Decides about what is held on people: their erasure, which waits and can be withdrawn, and legal holds, which it waits for. */
+/** Decides commands about what is held on people: about a person's erasure, which waits and can be withdrawn, and about
+ *  legal holds, for which it waits. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Actor } from '../identity.ts'
 import { type Invalid, invalid, parseReason } from '../text.ts'
 import type { OutsideEvent } from './events.ts'
 import { holdsOn, type OutsideState } from './state.ts'
 
-/** `subject`: an account or a guest. Who may ask for whom is checked where the request comes in. */
+/** `subject`: an account or a guest. Whether the caller may ask for them is checked where the request comes in. */
 export type PersonCommand =
-  /** `waitMs`: how long it can be withdrawn. */
+  /** `waitMs`: how many milliseconds it waits, so that it can be withdrawn. */
   | {
       readonly type: 'AskErasure'
       readonly erasure: string
@@ -34,16 +35,17 @@ export type PersonCommand =
 export type PersonRefusal =
   | Invalid
   | { readonly _tag: 'ErasureNotFound' }
-  /** It is being carried out: there is nothing left to withdraw. */
+  /** It is being carried out, so it can't be withdrawn any more. */
   | { readonly _tag: 'ErasureHasBegun' }
   | { readonly _tag: 'HoldNotFound' }
   | { readonly _tag: 'TooManyHolds'; readonly max: number }
 
 type Decision = E.Either<PersonRefusal, ReadonlyArray<OutsideEvent>>
 
-/** On one person at a time. */
+/** The most holds on one person at a time. */
 const HOLDS = 20
-/** After so many ms whoever began an erasure is taken for dead, and another begins it again. */
+/** If an erasure has not ended so many milliseconds after a process began it, the process is taken for dead, and
+ *  another begins it again. */
 const BEGUN_FOR = 600_000
 
 const begin = (

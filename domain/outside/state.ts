@@ -44,17 +44,17 @@ export type Subscription = {
   readonly parked: ParkedAt | null
 }
 
-/** One that was asked for and neither withdrawn nor carried out. */
+/** An erasure that was asked for and neither withdrawn nor carried out. */
 export type WaitingErasure = {
   readonly id: string
   readonly subject: string
   readonly at: string
-  /** When it is carried out at the earliest, unless something holds it up. */
+  /** The earliest moment at which it is carried out, unless something holds it up. */
   readonly due: string
-  /** When a process last began to carry it out; null until then. */
+  /** When a process last began to carry it out; null if none did. */
   readonly begunAt: string | null
 }
-/** What is held on the subject is not erased while it stands. */
+/** While it stands, nothing that is held on the subject is erased. */
 export type LegalHold = {
   readonly id: string
   readonly subject: string
@@ -77,7 +77,7 @@ export const NOTHING_OUTSIDE: OutsideState = {
   holds: new Map(),
 }
 
-/** The holds that stand on what is held on somebody, the oldest first. */
+/** The holds that stand on somebody, the oldest first. */
 export const holdsOn = ({ holds }: OutsideState, subject: string): ReadonlyArray<LegalHold> =>
   [...holds.values()].filter((hold) => hold.subject === subject)
 

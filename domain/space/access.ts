@@ -61,7 +61,8 @@ const ownRole = (
   return { role: null, via: content.visibility === 'public' ? 'public' : 'none' }
 }
 
-/** As a ban, if a list that the space follows names them. Whoever has a role here was let in by name, and no list is about them. */
+/** The entry of a followed list that names the person, as a ban. Lists don't apply to anybody who has a role in the
+ *  space, since they were let in by name. */
 const listedBan = ({ lists }: SpaceState, by: By, role: Role | null): Restriction | null => {
   const listed = role === null ? listedIn(lists, by.id) : null
   if (listed === null) return null

@@ -1,4 +1,4 @@
-/** A list of bans that a space follows, as events and states have it, and Matrix's form of one (policy rules). */
+/** A ban list that a space follows, as events and states contain it, and Matrix's form of such a list (policy rules). */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { Actor, isSubject, type Subject } from '../identity.ts'
@@ -7,7 +7,7 @@ import { Time } from '../time.ts'
 
 const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
 
-/** Where its entries come from: they were given; the bans of another space; those of all other spaces of the owner. */
+/** Where its entries come from: an admin set them (`given`), or they are the bans of another space, or of all other spaces of the owner. */
 export const BanListSource = t.union([
   t.type({ kind: t.literal('given'), name: nullable(t.string) }),
   t.type({ kind: t.literal('space'), space: t.string }),
@@ -15,12 +15,13 @@ export const BanListSource = t.union([
 ])
 export type BanListSource = t.TypeOf<typeof BanListSource>
 
-/** `entity`: an account, a guest or a service; `*` stands for any characters, `?` for one. `from`: the space whose ban it is. */
+/** `entity`: an account, a guest or a service, or a pattern: `*` stands for any characters, `?` for one. `from`: the
+ *  space whose ban it is. */
 export const ListedBan = t.type({ entity: t.string, reason: nullable(t.string), from: nullable(t.string) })
 export type ListedBan = t.TypeOf<typeof ListedBan>
 
 export const ListDone = { listId: t.string, by: Actor, at: Time }
-/** As a state has it. `entries` in the order in which they came. */
+/** A ban list in a state. `entries` are in the order in which they were added. */
 export const StoredBanList = t.type({
   ...ListDone,
   source: BanListSource,
@@ -30,9 +31,9 @@ export type BanList = t.TypeOf<typeof StoredBanList>
 export type BanLists = ReadonlyMap<string, BanList>
 
 export const MAX_LISTS = 10
-/** Of all lists of a space together. */
+/** The most entries of all lists of a space together. */
 export const MAX_LISTED = 1_000
-/** Of those, such as have a `*` or a `?`: each is looked at for everybody who comes. */
+/** The most entries with a `*` or a `?`: each of them is tried for everybody who comes. */
 export const MAX_GLOBS = 100
 const MAX_ENTITY = 64
 const MAX_WHY = 200
@@ -41,8 +42,8 @@ const MAX_WHY = 200
 
 const isGlob = (entity: string): boolean => /[*?]/.test(entity)
 
-/** Whether the name is one that the pattern stands for. After a `*` only the last one is ever tried again, so it takes at most as many
- *  steps as the pattern has signs for each of the name’s. */
+/** Whether the pattern stands for the name. When a match fails, it goes back to the last `*` only, so it takes at most
+ *  the pattern's length times the name’s in steps. */
 export const matches = (pattern: string, name: string): boolean => {
   let at = 0
   let next = 0
@@ -67,11 +68,11 @@ export const matches = (pattern: string, name: string): boolean => {
   return next === pattern.length
 }
 
-/** What kept somebody out, and of which list. */
+/** The entry that keeps somebody out, and its list. */
 export type Listed = { readonly list: BanList; readonly entry: BanList['entries'][number] }
 type Index = { readonly exact: ReadonlyMap<Subject, Listed>; readonly globs: ReadonlyArray<Listed> }
 
-/** By the lists themselves, which are never written to. */
+/** The index of each value of `BanLists`, which is never changed in place. */
 const indexes = new WeakMap<BanLists, Index>()
 const indexOf = (lists: BanLists): Index => {
   const known = indexes.get(lists)
@@ -87,7 +88,7 @@ const indexOf = (lists: BanLists): Index => {
   return index
 }
 
-/** The entry that names `subject`, of whichever list: one of its own name before a pattern. */
+/** The entry that names `subject`, in whichever list: an exact one rather than a pattern. */
 export const listedIn = (lists: BanLists, subject: Subject): Listed | null => {
   if (lists.size === 0) return null
   const { exact, globs } = indexOf(lists)
@@ -103,16 +104,16 @@ export const countIn = (lists: BanLists): number => {
 
 // ── Matrix's form ──────────────────────────────────────────────────────────────────────────────────────────
 
-/** Who is somebody here, as Matrix would call them: a colon stands as `=3a` in its local names. */
+/** The server in the Matrix names of people here. In the local part of such a name, a colon is written as `=3a`. */
 const SERVER = ':hive'
 const RULE = 'm.policy.rule.user'
-/** Names under which rules were written before they had this one. */
+/** The type under which rules are written, and the older types for the same. */
 const RULES: ReadonlySet<unknown> = new Set([RULE, 'm.room.rule.user', 'org.matrix.mjolnir.rule.user'])
 const BANS: ReadonlySet<unknown> = new Set(['m.ban', 'org.matrix.mjolnir.ban'])
 
 const toMatrix = (entity: string): string => `@${entity.replaceAll(':', '=3a')}${SERVER}`
 
-/** Null for somebody of another server, who is nobody here. */
+/** Null for somebody of another server, who does not exist here. */
 const fromMatrix = (entity: string): string | null => {
   if (!entity.startsWith('@')) return entity
   const end = entity.indexOf(':')
@@ -120,7 +121,7 @@ const fromMatrix = (entity: string): string | null => {
   return server === SERVER ? entity.slice(1, end).replaceAll('=3a', ':') : null
 }
 
-/** A policy rule as Matrix has it: a state event. */
+/** The entry as Matrix's policy rule, which is a state event. */
 export const policyOf = ({ entity, reason }: Pick<ListedBan, 'entity' | 'reason'>) => ({
   type: RULE,
   state_key: `rule:${toMatrix(entity)}`,
@@ -139,8 +140,8 @@ const cut = (reason: unknown): string | null => {
   return isLongerThan(reason, MAX_WHY) ? [...reason].slice(0, MAX_WHY).join('') : reason
 }
 
-/** The bans among these rules. What is a rule about something else (rooms, servers), recommends something else, was withdrawn (no
- *  content), or names nobody who could be here, is passed over and counted. */
+/** The bans among these rules. Skipped and counted in `passed`: rules about something else (rooms, servers), rules that
+ *  recommend something else, withdrawn rules (no content), and rules about anybody who can't exist here. */
 export const readPolicies = (
   rules: ReadonlyArray<unknown>,
 ): E.Either<Invalid, { readonly entries: ReadonlyArray<ListedBan>; readonly passed: number }> => {

@@ -1,4 +1,4 @@
-/** Ban lists: whom they keep out, what following one does, Matrix's form in and out, and the laws of both. */
+/** Ban lists: whom they keep out, what happens when one is followed, how Matrix's form is read and written, and laws of both. */
 import fc from 'fast-check'
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'

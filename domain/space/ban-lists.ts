@@ -1,5 +1,5 @@
-/** Following lists of bans: admins may; the bans of all spaces of an owner are for the owner. Whoever was let in by name, with
- *  whatever role, is kept out by no list. */
+/** Decides commands about following ban lists: admins may follow them, but only the owner may follow the bans of all
+ *  their spaces. No list keeps out anybody who was let in by name, with whatever role. */
 import * as E from 'fp-ts/lib/Either.js'
 import { invalid } from '../text.ts'
 import { mayAs, roleOf } from './access.ts'
@@ -25,7 +25,7 @@ const LIST_ID = /^[a-z0-9][a-z0-9-]{0,39}$/
 
 const isSame = (a: ListedBan, b: ListedBan): boolean => a.reason === b.reason && a.from === b.from
 
-/** What has to be added to the list and removed from it for it to have exactly these entries; null for nothing. */
+/** The entries to add to the list and to remove from it, so that it has exactly the wanted ones; null if there are none. */
 const difference = (known: BanList | undefined, wanted: ReadonlyArray<ListedBan>) => {
   const before = new Map((known?.entries ?? []).map((entry) => [entry.entity, entry]))
   const after = new Map(wanted.map((entry) => [entry.entity, entry]))
@@ -37,7 +37,7 @@ const difference = (known: BanList | undefined, wanted: ReadonlyArray<ListedBan>
   return added.length + removed.length === 0 ? null : { added, removed }
 }
 
-/** Those inside whom the lists name now. Owners, and whoever has a role by name, stay. */
+/** Removes the people inside whom the lists name now. Owners, and anybody who has a role by name, stay. */
 const putOutListed = (context: DecisionContext, lists: BanLists): ReadonlyArray<SpaceEvent> => {
   const { state, content } = context
   const events: SpaceEvent[] = []
@@ -50,7 +50,7 @@ const putOutListed = (context: DecisionContext, lists: BanLists): ReadonlyArray<
   return events.slice(0, AT_ONCE_WITH_WORDS)
 }
 
-/** The list with these entries, and whoever is inside and named by it put out. */
+/** Gives the list these entries, and removes the people inside whom it names. */
 const filled = (
   context: DecisionContext,
   begun: ReadonlyArray<Followed>,
@@ -87,7 +87,7 @@ export const followBanList = (context: DecisionContext, command: FollowBanList):
   return filled(context, begun, { listId, entries })
 }
 
-/** The system's, for a list whose entries are others' bans. */
+/** The system's command, for a list whose entries are other spaces' bans. */
 export const fillBanList = (context: DecisionContext, command: FillBanList): Decision => {
   const { by, access, state } = context
   if (by.kind !== 'system')

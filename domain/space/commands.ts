@@ -113,7 +113,7 @@ const filterId = field(t.string, 'a-filter', { isPersonal: true })
 const hidden = { isPersonal: true, isInner: true } as const
 const listId = field(t.string, 'a-list', { isPersonal: true })
 const listEntries = field<ReadonlyArray<ListedBan>>(t.readonlyArray(ListedBan), [], hidden)
-/** All that the list has after a change of it. */
+/** All entries of the list after a change. */
 const entriesAfter = (
   before: SpaceState,
   id: string,
@@ -446,7 +446,7 @@ export const SPACE_COMMANDS = {
       return source === undefined ? null : { listId: id, source, entries: entriesAfter(before, id, changed) }
     },
   }),
-  /** The system's, for a list whose entries are the bans of other spaces. */
+  /** The system's command, for a list whose entries are the bans of other spaces. */
   FillBanList: command({
     fields: { listId, entries: listEntries },
     who: 'the system',

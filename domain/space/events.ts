@@ -503,7 +503,7 @@ export const SPACE_EVENTS = {
     told: 'nobody',
     says: ({ filterId, by }, words) => `${words.by(by)} removed the filter ${filterId}`,
   }),
-  /** The space follows a list of bans from now on, or follows it from elsewhere. */
+  /** The space follows a ban list from now on, or follows it from another source. */
   BanListFollowed: event(t.type({ ...ListDone, source: BanListSource }), {
     concerns: 'space',
     fold: (state, data) => ({
@@ -514,7 +514,7 @@ export const SPACE_EVENTS = {
     says: ({ listId, source, by }, words) =>
       `${words.by(by)} followed the ban list ${listId} (${sourceInWords(source)})`,
   }),
-  /** Its entries changed: those that are new or say something else now, and those that are gone. */
+  /** A list's entries changed: the new and changed ones, and the removed ones. */
   BanListChanged: event(
     t.type({ ...ListDone, added: t.readonlyArray(ListedBan), removed: t.readonlyArray(t.string) }),
     {

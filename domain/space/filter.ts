@@ -3,7 +3,7 @@ import * as t from 'io-ts'
 import { Actor } from '../identity.ts'
 import { Time } from '../time.ts'
 
-/** What a filter looks for: any of these words and phrases, or more than `count` messages of one person in `seconds`. */
+/** What a filter looks for: any of its words and phrases, or more than `count` messages of one person in `seconds`. */
 const FilterLooksFor = t.union([
   t.type({ kind: t.literal('words'), words: t.readonlyArray(t.string) }),
   t.type({ kind: t.literal('rate'), count: t.number, seconds: t.number }),
@@ -34,5 +34,5 @@ export const MAX_PHRASE = 64
 export const MAX_FILTER_WORDS = 16_384
 export const MAX_RATE = 20
 export const MAX_RATE_SECONDS = 600
-/** A week. */
+/** A week in seconds. */
 export const MAX_FILTER_MUTE_SECONDS = 604_800

@@ -1,4 +1,5 @@
-/** Filters: admins set and remove them. What they do is decided where a message is (`domain/chat/filtering.ts`). */
+/** Decides commands about filters, which admins set and remove. What a filter does is decided where a message is sent
+ *  (`domain/chat/filtering.ts`). */
 import * as E from 'fp-ts/lib/Either.js'
 import { foldedWords } from '../folded.ts'
 import { type Invalid, invalid, isLongerThan, isText } from '../text.ts'

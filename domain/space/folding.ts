@@ -80,7 +80,7 @@ export const remember = (
   }
 }
 
-/** An event about lists, as far as it changes them. */
+/** An event about ban lists, with the fields that change them. */
 type ListEvent =
   | { readonly type: 'BanListFollowed'; readonly data: Omit<BanList, 'entries'> }
   | {
@@ -94,7 +94,7 @@ type ListEvent =
     }
   | { readonly type: 'BanListLeft'; readonly data: { readonly listId: string } }
 
-/** The lists after an event about them. They are never written to: an index is kept of each. */
+/** The lists after an event about them. It returns a new value each time, because an index is kept per value. */
 export const changedLists = (lists: BanLists, event: ListEvent): BanLists => {
   const after = new Map(lists)
   switch (event.type) {

@@ -33,7 +33,7 @@ const NO_POSITION = invalid(
   'The position is { x, y, z } in numbers, with a rotation in numbers beside them if you like.',
 )
 
-/** What nearly everybody sends: nothing but numbers, which can be neither too long nor too deep. */
+/** What nearly everybody sends: a flat object of numbers, which can be neither too long nor too deep. */
 const isPlainPlace = (value: unknown): value is Readonly<Record<string, number>> => {
   if (!isObject(value)) return false
   for (const name in value)
@@ -41,7 +41,7 @@ const isPlainPlace = (value: unknown): value is Readonly<Record<string, number>>
   return true
 }
 
-/** Other fields are dropped. By older rules it is any JSON. */
+/** Drops other fields. Under older rules, a position is any JSON. */
 export const parsePosition = (value: unknown, rules: number | undefined): E.Either<Invalid, unknown> => {
   if (isSince3(rules) && isPlainPlace(value)) {
     const place = numbersIn(value, PLACE)

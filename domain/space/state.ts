@@ -56,7 +56,7 @@ export type SpaceState = {
   readonly turns: Turns | null
   /** Rules that act by themselves on what people write, by id. */
   readonly filters: ReadonlyMap<string, RoomFilter>
-  /** The lists of bans that it follows, by id. Never written to: another Map after each change. */
+  /** The ban lists that the space follows, by id. Each change makes a new Map. */
   readonly lists: BanLists
   readonly settings: SpaceSettings
 }

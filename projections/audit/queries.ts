@@ -79,7 +79,7 @@ const filtersOf = (asked: Omit<AuditFilters, 'account'>): ReadonlyArray<Fragment
       ? []
       : [
           sql.fragment`NOT (action = 'CommandRefused' AND details ->> 'reason' = 'space_not_found')`,
-          // That a filter reported somebody is for moderators alone, as with any report.
+          // Only moderators see that a filter reported somebody, as with any report.
           sql.fragment`NOT (action = 'FilterActed' AND details ->> 'act' = 'report')`,
         ]),
     ...(withoutCases !== true ? [] : [WITHOUT_CASES]),

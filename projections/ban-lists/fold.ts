@@ -1,4 +1,4 @@
-/** Which ban lists each space follows, and where their entries come from; the entries are in the space's own state. */
+/** Folds which ban lists each space follows, and where their entries come from; the entries themselves are in the space's own state. */
 import * as E from 'fp-ts/lib/Either.js'
 import { parseSpaceKey } from '../../domain/names.ts'
 import { type Latest, type Projection, spaceMapKey, writeLatest } from '../projection.ts'

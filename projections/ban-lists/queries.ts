@@ -1,4 +1,4 @@
-/** The ban lists that are made of others' bans, and the bans that they are made of. */
+/** Queries of the ban lists that are made of other spaces' bans, and of those bans. */
 import * as t from 'io-ts'
 import { sql } from 'slonik'
 import { nullable, type Query, query, spaceType } from '../query.ts'
@@ -6,7 +6,7 @@ import type { FollowedListRow, SourceBanRow } from '../read-models.ts'
 
 type Fragment = ReturnType<typeof sql.fragment>
 const IN_FORCE = sql.fragment`(b.until IS NULL OR b.until > now())`
-/** Of the list `l`: the bans of its space, or those of all other spaces of whoever follows them as their owner. */
+/** The bans that belong in the list `l`: those of its source space, or those of all other spaces of the owner who follows them. */
 const bansOfList = (columns: Fragment): Fragment => sql.fragment`
   SELECT ${columns} FROM presence_bans b
     WHERE l.source_kind = 'space' AND b.space_type = l.source_type AND b.space_id = l.source_id AND ${IN_FORCE}
@@ -15,7 +15,7 @@ const bansOfList = (columns: Fragment): Fragment => sql.fragment`
     WHERE l.source_kind = 'owner' AND s.owner = l.followed_by AND ${IN_FORCE}
       AND (s.space_type <> l.space_type OR s.space_id <> l.space_id)`
 
-/** In the order of their keys, after that one. `print` is another whenever the bans are others, or what is published is. */
+/** In the order of their keys, after the given one. `print` changes whenever the bans change, or the source publishes them or stops to. */
 export const followedLists = (
   after: readonly [string, string, string] | null,
   limit: number,
@@ -48,7 +48,7 @@ export const followedLists = (
   )
 }
 
-/** The bans that such a list is made of, whoever set a source up: a subject's first by the space's name counts. */
+/** The bans that such a list is made of. If several spaces ban one subject, the ban of the space whose name sorts first counts. */
 export const bansOfSource = (
   source: Pick<
     FollowedListRow,

@@ -154,7 +154,7 @@ const fold = (changes: Changes, told: PlacedEvent): void => {
       changes.reactions.set(spaceMapKey(space, messageId, emoji, by.id), { key, row })
       return
     }
-    // No message of the room, or not yet.
+    // It is not a message of the room, or not yet.
     case 'MessageHeld':
     case 'FilterActed':
     case 'MessageApproved':

@@ -28,7 +28,7 @@ export type SaidMessage = {
 export type Talk = {
   /** By message id, the oldest first. */
   readonly messages: Map<string, SaidMessage>
-  /** What filters had caught, and nobody had settled. */
+  /** The messages that filters had caught and nobody had settled. */
   readonly filtered: Filtered
 }
 
@@ -46,7 +46,7 @@ const SaidMessages = t.type({
     ]),
   ),
 })
-/** What filters caught is left out where that is nothing. */
+/** `filtered` is left out if filters caught nothing. */
 const StoredTalk = t.intersection([SaidMessages, t.partial({ filtered: StoredFiltered })])
 
 const withReaction = (said: SaidMessage, emoji: string, by: string, on: boolean): SaidMessage => {

@@ -30,7 +30,8 @@ export type Refs = {
   /** The event that set each lasting entity as it is: its pinning, or its last change. */
   readonly pinned: Map<string, Ref>
   readonly filters: Map<string, Ref>
-  /** Of each entry of the ban lists: what put it there as it is (`listKey`); of a list by itself, what made it be followed. */
+  /** For each entry of the ban lists (key: `listKey`), the event that put it there in its present form; for each list,
+   *  the event by which it is followed. */
   readonly lists: Map<string, Ref>
   /** By setting; a free one as `settings.<key>`. */
   readonly settings: Map<string, Ref>

@@ -66,7 +66,8 @@ test('given snapshots and a bundle’s state of each version, then they are read
   assert.equal([SPACE_SNAPSHOT, CHAT_SNAPSHOT], [1, 1])
   const snapshots = golden('snapshots-1')
   assert.equal(fromSnapshot(snapshots.space), E.right(space))
-  // When people posted is kept since there are filters that count, and these count only what was written since they were set.
+  // The times of people's messages are kept since filters can count messages, and such filters count only what was
+  // written since they were set.
   const uncounted = { ...chat, posts: new Map() }
   assert.equal(chatFrom(snapshots.chat), E.right(uncounted))
   assert.equal([asJson(toSnapshot(space)), asJson(chatTo(uncounted))], [snapshots.space, snapshots.chat])

@@ -17,7 +17,7 @@ export const refView = (ref: Ref | null | undefined): RefView | null =>
     ? null
     : { event_id: ref.id, revision: String(ref.revision), position: ref.position }
 
-/** What a filter looks for and does, and who set it. */
+/** A filter: what it looks for, what it does, and who set it. */
 export const filterView = ({ filterId, looksFor, acts, muteSeconds, by, at }: RoomFilter) => ({
   filter_id: filterId,
   words: looksFor.kind === 'words' ? looksFor.words : null,
@@ -145,7 +145,7 @@ export const momentView = (moment: Moment) => {
       changed_at: pin.changedAt,
       event: refView(refs.pinned.get(key)),
     })),
-    /** The ban lists that it followed; their entries are in their events. */
+    /** The ban lists that the space followed; their entries are in the events. */
     ban_lists: [...state.lists.values()].map(({ listId, source, entries, by, at: since }) => ({
       list_id: listId,
       source,

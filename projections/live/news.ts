@@ -32,7 +32,7 @@ export type Delivery =
   | { readonly kind: 'room'; readonly subspace: string; readonly news: News }
   /** To every room of the space. */
   | { readonly kind: 'space'; readonly news: News }
-  /** To whom it concerns, wherever in the space they are. */
+  /** Sent to the person whom it concerns, wherever in the space they are. */
   | { readonly kind: 'subject'; readonly subject: string; readonly news: News }
   /** The session is now in `subspace`: from here on it hears that room. */
   | { readonly kind: 'entered'; readonly sessionId: string; readonly subspace: string }
@@ -117,7 +117,7 @@ export const spaceNews = (
 }
 
 type Room = 'MessagePosted' | 'MessageEdited' | 'MessageDeleted' | 'ReactionAdded' | 'ReactionRemoved'
-/** What is heard where it was said. */
+/** What people in the place of the message receive. */
 const CHAT: { readonly [Name in Room]: (event: ChatEventOf<Name>, place: At) => News } = {
   MessagePosted: chatMessage,
   MessageEdited: chatEdited,
@@ -126,7 +126,7 @@ const CHAT: { readonly [Name in Room]: (event: ChatEventOf<Name>, place: At) => 
   ReactionRemoved: (event, place) => chatReaction(event, place, true),
 }
 type Filtering = Exclude<ChatEventName, Room>
-/** What a filter does is between it, whoever wrote, and the moderators: null where nobody is told. */
+/** What a filter does is sent only to the writer and the moderators; null if nobody receives it. */
 const FILTERING: {
   readonly [Name in Filtering]: (event: ChatEventOf<Name>, place: At) => readonly [string, News] | null
 } = {

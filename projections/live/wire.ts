@@ -109,7 +109,7 @@ const about = ({ messageId, subspace, at }: AboutMessage, { revision, position }
   position: String(position),
   timestamp: at,
 })
-/** To the writer: it waits for a moderator. By which filter is not theirs to know. */
+/** Sent to the writer: the message waits for a moderator. They may not know which filter held it. */
 export const messageHeld = ({ data }: ChatEventOf<'MessageHeld'>, place: At): News => ({
   event: 'message-held',
   payload: about(data, place),

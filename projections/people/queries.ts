@@ -1,14 +1,14 @@
-/** Queries of what is held on one person. The person alone is given the answers. */
+/** Queries of what is held on one person. Only that person receives the answers. */
 import * as t from 'io-ts'
 import { sql } from 'slonik'
 import { isGuest } from '../../domain/names.ts'
 import { count, decimal, iso, nullable, type Query, query, spaceType } from '../query.ts'
 import type { HeldKey, HeldRoom, LookRow } from './rows.ts'
 
-/** So many of the latest of somebody's rows are counted. */
+/** How many of somebody's rows are counted at most, beginning with the latest. */
 export const MOST_COUNTED = 100_000
 
-/** Their rows of rooms, without refusals that would tell of a space that they may not know of. */
+/** The subject's rows of rooms, without refusals that would reveal a space that they may not know of. */
 const theirs = (subject: string) => sql.fragment`
   ${isGuest(subject) ? sql.fragment`guest_id` : sql.fragment`user_account`} = ${subject}
   AND (starts_with(stream, 'space-') OR starts_with(stream, 'chat-') OR starts_with(stream, 'refusal-'))
@@ -65,8 +65,8 @@ export const countsOf = (subject: string): Query<{ [Name in keyof typeof COUNTS]
     t.type(COUNTS),
   )
 
-/** A look concerns somebody if it asked for them by name, or for nobody by name where they had been before it. Looks at cases are
- *  left out: somebody who was reported is told of nothing until something is done. */
+/** A look concerns somebody if it asked for them by name, or if it asked for nobody by name in a place where they had
+ *  been before it. Looks at cases are left out: somebody who was reported learns nothing of it until a moderator acts. */
 export const looksAt = (subject: string, past: string | null, limit: number): Query<LookRow> =>
   query(
     sql.unsafe`WITH rooms AS MATERIALIZED (

@@ -1,41 +1,41 @@
-/** The types of what can be asked about one person: what is held on them, and who looked at it. */
+/** The types of the rows about one person: what is held on them, and who looked at it. */
 import type { SpaceType } from '../../domain/names.ts'
 import type { Decimal, Iso, Page, PageRequest, ReadResult } from '../asking.ts'
 
-/** What the audit log has of somebody's in one space. */
+/** What the audit log contains of a person's acts in one space. */
 export type HeldRoom = {
   readonly space_type: SpaceType
   readonly space_id: string
   readonly sessions: number
   readonly messages: number
-  /** Whatever else they did there. */
+  /** The number of their other acts there. */
   readonly others: number
   readonly first_at: Iso
   readonly last_at: Iso
 }
-/** A key that the person's data was sealed under; without it, once it is erased, nobody can read that. */
+/** A key under which the person's data was sealed; once it is erased, nobody can read that data. */
 export type HeldKey = {
   readonly generation: number
   readonly created_at: Iso
-  /** The request it was destroyed for, and when; null while it is there. */
+  /** The request for which the key was destroyed, and when; null while the key exists. */
   readonly erased_by: string | null
   readonly erased_at: Iso | null
 }
 export type Held = {
-  /** Those with the latest acts first. */
+  /** The rooms with the latest acts come first. */
   readonly rooms: ReadonlyArray<HeldRoom>
-  /** False where somebody did so much that only the latest was counted. */
+  /** False if the person did so much that only the latest acts were counted. */
   readonly is_whole: boolean
   readonly keys: ReadonlyArray<HeldKey>
   readonly reports: number
-  /** Cases in which somebody acted on them, and those of their appeals that nobody decided yet. */
+  /** Cases in which somebody acted on the person, and appeals of theirs that nobody has decided yet. */
   readonly receipts: number
   readonly appeals: number
   readonly permissions: number
-  /** Blocks of kept motion with theirs in it. */
+  /** Blocks of recorded motion that contain theirs. */
   readonly motion_blocks: number
 }
-/** Somebody looked at a part of the audit log with the person's rows in it. */
+/** Somebody's look at a part of the audit log that contains the person's rows. */
 export type LookRow = {
   readonly position: Decimal
   readonly at: Iso
@@ -46,12 +46,12 @@ export type LookRow = {
   readonly call: string
   /** Whether they asked for this person by name. */
   readonly by_name: boolean
-  /** How many looks this stands for. */
+  /** How many looks this row stands for. */
   readonly times: number
 }
 
 export interface PersonModels {
   readonly held: (subject: string) => ReadResult<Held>
-  /** The newest first; not the person's own. */
+  /** The newest first, without the person's own looks. */
   readonly looksAt: (subject: string, page: PageRequest) => ReadResult<Page<LookRow>>
 }

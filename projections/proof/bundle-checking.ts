@@ -20,7 +20,7 @@ export type Checked = {
   readonly faults: ReadonlyArray<Fault>
   readonly header: Header | null
   readonly checkpoint: Checkpoint | null
-  /** The checkpoint as it was signed, with the signatures of witnesses if it has any; null if it does not hold. */
+  /** The checkpoint as it was signed, with the signatures of witnesses if it has any; null if it is not valid. */
   readonly note: string | null
   readonly events: number
 }

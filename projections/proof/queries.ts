@@ -95,7 +95,7 @@ export const wentBackNotes = (): Query<{ readonly note: string }> =>
 export const keepWentBack = (note: string): Statement =>
   sql.unsafe`INSERT INTO proof_went_back (note) VALUES (${note}) ON CONFLICT DO NOTHING`
 
-/** A key's checkpoint with this number. */
+/** The checkpoint of this number that the key signed. */
 export const numberedCheckpoint = (vkey: string, number: number): Query<IssuedCheckpoint> =>
   query(
     sql.unsafe`SELECT ${COLUMNS} FROM proof_checkpoints WHERE vkey = ${vkey} AND number = ${String(number)}::int8`,

@@ -142,7 +142,8 @@ const APPLY: { readonly [Name in OtherSpaceEvent]: (state: BundleState, data: Js
     AccountMuted: (_, data, { mutes }) =>
       put(mutes, data, 'subject', pick(data, 'by', 'reason', 'until', 'at')),
     AccountUnmuted: (_, data, { mutes }) => take(mutes, data, 'subject'),
-    // A bundle has who waits, a scene's lasting entities, and filters as events; version 1 of the format does not fold them.
+    // A bundle contains who waits, a scene's pinned entities, and filters as events only; version 1 of the format does
+    // not fold them.
     PlaceTaken: () => {},
     PlaceGivenUp: () => {},
     EntityPinned: () => {},

@@ -1,4 +1,4 @@
-/** What is asked of the tables about the log's witnesses. */
+/** Queries about the log's witnesses. */
 import * as t from 'io-ts'
 import { sql } from 'slonik'
 import type { Statement } from '../projection.ts'
@@ -24,7 +24,7 @@ export const keptWitnesses = (vkey: string): Query<KeptWitness> =>
   )
 
 type CosignatureLine = { readonly line: string }
-/** Of one checkpoint, by its number. */
+/** The cosignatures of one checkpoint, by its number. */
 export const cosignaturesOf = (
   vkey: string,
   number: number,
@@ -37,11 +37,11 @@ export const cosignaturesOf = (
     t.type({ line: t.string }) as t.Type<CosignatureLine, CosignatureLine, unknown>,
   )
 
-/** Seconds. */
+/** In seconds. */
 export type AskingPace = { readonly again: number; readonly claim: number }
 type Claimed = { readonly size: string }
-/** Takes it upon this server to ask: answers a row where the witness was not asked about this checkpoint, or not for a while, and nobody
- *  else asks it just now. */
+/** Claims the asking for this server: returns a row if the witness was not asked about this checkpoint, or not for a
+ *  while, and no other server is asking it now. */
 export const claimAsking = (
   { vkey, witness, number }: { vkey: string; witness: string; number: number },
   { again, claim }: AskingPace,
@@ -68,11 +68,11 @@ export const keepCosigned = (
   sql.unsafe`UPDATE proof_witnesses SET asking_until = '-infinity', asked_at = now(), number = ${String(number)}::int8,
       size = ${String(size)}::int8, cosigned_at = ${at}::timestamptz, fault = NULL, why = NULL
     WHERE vkey = ${vkey} AND witness = ${witness}`,
-  // What is served is of the last few.
+  // Only cosignatures of the last few checkpoints are served.
   sql.unsafe`DELETE FROM proof_cosignatures WHERE vkey = ${vkey} AND witness = ${witness}
     AND number < ${String(number - 100)}::int8`,
 ]
-/** `size`: what it says it cosigned last, where it says so. */
+/** `size`: the size that the witness says it cosigned last, if it says so. */
 export const keepNotCosigned = (
   { vkey, witness, number }: AskedOf,
   {
@@ -84,6 +84,6 @@ export const keepNotCosigned = (
   sql.unsafe`UPDATE proof_witnesses SET asking_until = '-infinity', asked_at = now(), number = ${String(number)}::int8,
       fault = ${fault}, why = ${why}, size = coalesce(${size === null ? null : String(size)}::int8, size)
     WHERE vkey = ${vkey} AND witness = ${witness}`
-/** Nothing came of it: it may be asked again at once. */
+/** The asking failed: the witness may be asked again at once. */
 export const dropAsking = ({ vkey, witness }: Omit<AskedOf, 'number'>): Statement =>
   sql.unsafe`UPDATE proof_witnesses SET asking_until = '-infinity' WHERE vkey = ${vkey} AND witness = ${witness}`

@@ -1,20 +1,20 @@
-/** The witnesses of this log, as a port: which checkpoint they cosigned, and what they said of it. */
+/** The port to this log's witnesses: which checkpoint each cosigned, and what it answered. */
 import type { ReadResult } from '../read-models.ts'
 import type { Verifier } from './note.ts'
 
-/** Whom to ask. `url` has no slash at its end. */
+/** A witness's address and key. `url` has no slash at its end. */
 export type WitnessPlace = { readonly url: string; readonly key: Verifier }
 
-/** Why a checkpoint was not cosigned. `ahead`: it cosigned a longer log before, so this one went back; `refused`: it holds this to be
- *  another log than it saw. */
+/** Why a checkpoint was not cosigned. `ahead`: the witness cosigned a longer log before, so this log went back;
+ *  `refused`: it takes this for another log than the one that it saw. */
 export type CosigningFault = 'unreachable' | 'refused' | 'ahead'
 
 export type WitnessState = {
   readonly name: string
-  /** As verifiers write it. */
+  /** The key as verifiers write it. */
   readonly key: string
   readonly url: string
-  /** How many events it cosigned last; 0 before the first. */
+  /** The size of the checkpoint that it cosigned last; 0 before the first. */
   readonly size: number
   /** ISO 8601; null before the first. */
   readonly cosigned_at: string | null
@@ -24,9 +24,9 @@ export type WitnessState = {
 }
 
 export interface Witnesses {
-  /** The newest checkpoint of which every witness was asked, with the signatures of those who cosigned it; null before there is one,
-   *  and where there are no witnesses. */
+  /** The newest checkpoint about which every witness was asked, with the signatures of those that cosigned it; null
+   *  before there is one, and if there are no witnesses. */
   readonly cosigned: () => ReadResult<string | null>
-  /** In the order of the settings. */
+  /** In the order in which the settings name them. */
   readonly states: () => ReadResult<ReadonlyArray<WitnessState>>
 }

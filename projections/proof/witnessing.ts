@@ -2,10 +2,10 @@
 import { EMPTY_ROOT, type Hash, verifyConsistency } from './merkle.ts'
 import type { Checkpoint } from './note.ts'
 
-/** What a log did wrong in a witness's eyes. `withheld`: it does not show what would prove that it only grew. */
+/** What a witness finds wrong with a log. `withheld`: the log does not provide the proof that it only grew. */
 export type LogFault = 'unsigned' | 'rolled_back' | 'forked' | 'withheld'
 
-/** Null where the log has only grown since. `last`: what was cosigned last, null before the first. */
+/** Null if the log has only grown since. `last`: what was cosigned last; null before the first. */
 export const faultOf = (
   last: Checkpoint | null,
   shown: Checkpoint,
@@ -30,7 +30,7 @@ export const faultOf = (
   return { fault: 'forked', why }
 }
 
-/** What a witness is asked with. `old`: how many events the checkpoint had that it cosigned last. */
+/** A request to a witness. `old`: the size of the checkpoint that it cosigned last. */
 export type CosigningAsked = {
   readonly old: number
   readonly proof: ReadonlyArray<Hash>
@@ -41,7 +41,7 @@ const MOST_HASHES = 63
 export const askingBody = ({ old, proof, note }: CosigningAsked): string =>
   [`old ${old}`, ...proof.map((hash) => hash.toString('base64')), '', note].join('\n')
 
-/** Null where it is malformed. */
+/** Null if the request is malformed. */
 export const parseAsking = (body: string): CosigningAsked | null => {
   const end = body.indexOf('\n\n')
   if (end < 0) return null

@@ -12,10 +12,10 @@ const DESCRIPTION = 200
 type Asked = Pick<SpacesRequest, 'type' | 'contentType' | 'q' | 'viewer'>
 type Fragment = ReturnType<typeof sql.fragment>
 
-/** One table that spaces are known from. Its rows are found by index, newest first, so that a page costs the same however many
- *  there are. */
+/** A table from which spaces are known. Its rows are found by index, newest first, so that a page costs the same
+ *  however many rows there are. */
 type Source = {
-  /** Where its spaces stand among those that nobody is in. */
+  /** The rank of its spaces among those that nobody is in. */
   readonly standing: number
   readonly spaceType: 'post' | 'document' | 'community' | 'global'
   readonly from: Fragment
@@ -25,19 +25,19 @@ type Source = {
   readonly type: Fragment
   readonly owner: Fragment
   readonly createdAt: Fragment
-  /** As `createdAt`, never null, as an index has it. */
+  /** Like `createdAt`, but never null, and written as in an index. */
   readonly time: Fragment
   /** Whether a row has this id. */
   readonly has: (id: Fragment) => Fragment
-  /** What everybody may know of; and what the caller may know of besides. They exclude each other. */
+  /** Two conditions that exclude each other: the spaces that everybody may know of, and the others that the caller may know of. */
   readonly open: Fragment
   readonly besides: Fragment | null
-  /** Text that is searched, as an index has it; null where there are too few rows for one. */
+  /** The text to search, written as in an index; null if there are too few rows for an index. */
   readonly words: Fragment | null
 }
 
 const NO_WORDS = sql.fragment`''`
-/** One text, so that one index finds each part of it. */
+/** Joins the parts to one text, so that one index serves all of them. */
 const wordsOf = (...parts: ReadonlyArray<Fragment>): Fragment =>
   sql.fragment`presence_folded(${sql.join(parts, sql.fragment` || chr(10) || `)})`
 
@@ -71,7 +71,7 @@ const postsFor = (account: string | null): Source => ({
     sql.fragment`(p.author || '/' || p.permlink)`,
   ),
 })
-/** Posts that are read now, where no primary is followed, and that nobody opened yet. */
+/** Trending posts that nobody has opened yet; used if no primary is followed. */
 const ALIVE: Source = {
   standing: 2,
   spaceType: 'post',
@@ -133,7 +133,7 @@ const LOBBY_SOURCE: Source = {
   besides: null,
   words: null,
 }
-/** Spaces without a table of content are known by having been opened; posts and communities, only those that Hive has. */
+/** Spaces without a table of content are known if they were opened; of posts and communities, only those that Hive has. */
 const openedFor = (spaceType: 'community' | 'global' | 'post', account: string | null): Source => {
   const exists = {
     global: sql.fragment`o.space_id <> ${LOBBY.id}`,
@@ -185,18 +185,18 @@ const sourcesFor = ({ type, viewer }: Asked): ReadonlyArray<Source> => {
   return all.filter(({ spaceType }) => type === undefined || type === spaceType)
 }
 
-/** What `LIKE` takes for signs of its own is taken as it is. */
+/** Escapes the characters that have a meaning in `LIKE`. */
 const containing = (words: string): Fragment =>
   sql.fragment`'%' || replace(replace(replace(presence_folded(${words}), '\\', '\\\\'), '%', '\\%'), '_', '\\_') || '%'`
 
-/** The condition of type and words. */
+/** The condition on content type and searched words. */
 const asked = ({ contentType, q }: Asked, source: Source): Fragment => {
   const search = q?.trim() ?? ''
   const words = source.words ?? wordsOf(source.name, source.id, sql.fragment`coalesce(${source.owner}, '')`)
   return sql.fragment`${contentType === undefined ? sql.fragment`TRUE` : sql.fragment`lower(${source.type}) = ${contentType}`}
     AND ${search === '' ? sql.fragment`TRUE` : sql.fragment`${words} LIKE ${containing(search)}`}`
 }
-/** What the caller may know of, in parts that exclude each other and each have an index. */
+/** The spaces that the caller may know of, in parts that exclude each other and have an index each. */
 const partsOf = ({ open, besides }: Source): ReadonlyArray<Fragment> =>
   besides === null ? [open] : [open, besides]
 const mayKnow = (source: Source): Fragment =>
@@ -205,7 +205,7 @@ const mayKnow = (source: Source): Fragment =>
     sql.fragment` OR `,
   )})`
 
-/** How many there are in all. Each part is counted by an index, but a part's cost still grows with it. */
+/** How many spaces there are in all. Each part is counted by an index, but the cost still grows with the part's size. */
 export const countSpaces = (request: Asked): Query<{ total: number }> => {
   const counts = sourcesFor(request).flatMap((source) =>
     partsOf(source).map(
@@ -239,7 +239,7 @@ const columnsOf = ({ standing, spaceType, ...source }: Source): Fragment =>
     ${source.name} AS name, ${source.description} AS description, ${source.type} AS type, ${source.owner} AS owner,
     ${source.createdAt} AS created_at`
 
-/** Rows that come after `after` in a source whose spaces nobody is in: null where none of it does. */
+/** The condition for rows after `after` in a source whose spaces nobody is in; null if none of its rows come after it. */
 const beyond = (source: Source, after: ReadonlyArray<string> | null): Fragment | null => {
   const [rank, , age, type, id] = after ?? []
   if (rank === undefined || Number(rank) < source.standing) return sql.fragment`TRUE`
@@ -249,8 +249,8 @@ const beyond = (source: Source, after: ReadonlyArray<string> | null): Fragment |
     OR (${source.spaceType}::text COLLATE "C", ${source.id} COLLATE "C") > (${type!}::text COLLATE "C", ${id!}::text COLLATE "C"))`
 }
 
-/** The lobby, then where most people are, then the newest content, and last what is known only by having been opened.
- *  `after` is the key of the row before: rank, idle, age, type, id. */
+/** The lobby first, then the spaces with the most people, then the newest content, and last the spaces that are known
+ *  only because they were opened. `after` is the key of the row before: rank, idle, age, type, id. */
 export const listSpaces = (
   request: Asked & Pick<SpacesRequest, 'offset'>,
   after: ReadonlyArray<string> | null,
@@ -327,7 +327,7 @@ const described = t.type({
   chat_revision: nullable(decimal),
   position: nullable(decimal),
 })
-/** No row where neither content nor history knows it. */
+/** Returns no row if neither content nor history knows the space. */
 export const describeSpace = (space: SpaceRef): Query<t.TypeOf<typeof described>> => {
   const [author = '', permlink = ''] = space.type === 'post' ? space.id.split('/') : []
   const isLobby = space.type === LOBBY.type && space.id === LOBBY.id

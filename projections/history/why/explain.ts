@@ -128,7 +128,7 @@ const chatFor = async ({ past, space, actor, at, command, standing, chatRevision
 const ERASED_WORDS =
   'The words were erased, so whether a filter would catch them can’t be told again; what it did is on the log.'
 
-/** Filters look at words, which are no longer there: of an erased message, and of one that was refused for its words. */
+/** Filters look at words, and those of an erased message, or of one that was refused for its words, are no longer there. */
 const lacksWords = ({ command, group, happened }: Explained): boolean => {
   if (command === null || !('content' in command) || command.content !== SOME_WORDS) return false
   const isFilters = ({ event: { type } }: Decoded) => type === 'MessageHeld' || type === 'FilterActed'

@@ -39,7 +39,7 @@ export type PastStates = {
   readonly commandOf: (decoded: Decoded) => Promise<ReadonlyArray<Decoded>>
 }
 
-/** When a message was sent is when it counts, though a filter held it then. */
+/** A message counts when it was sent, even if a filter held it then. */
 const isSentBy = ({ type, data }: Decoded['event'], author: string): boolean =>
   (type === 'MessageHeld' || (type === 'MessagePosted' && data.heldAt === undefined)) &&
   (data.account ?? data.guest) === author
@@ -101,7 +101,7 @@ export const createPast = (moments: Moments): PastStates => {
     return standing.fork(point.state)
   }
 
-  /** What filters had caught by then: it may be older than the window. */
+  /** What filters had caught by then, which may be older than the window. */
   const filteredAt = async (space: SpaceRef, revision: number): Promise<Partial<ChatState>> => {
     if (revision < 0) return {}
     const { state } = await moments.chats.to(space, (where) => where.revision > revision, { last: revision })

@@ -107,7 +107,7 @@ export const rulesFor = async (scene: Scene, rights: Rights): Promise<ReadonlyAr
       )
   }
 
-  /** By name, or by an entry of a list that the space follows. */
+  /** Banned by name, or by an entry of a list that the space follows. */
   const banned = async (): Promise<void> => {
     const own = inForce(state.bans, actor.id, at)
     const listed = access.ban === null || own !== null ? null : listedIn(state.lists, actor.id)

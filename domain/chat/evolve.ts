@@ -72,7 +72,7 @@ const notePost = (state: ChatState, author: string, at: number): void => {
 /** So often those are forgotten who wrote nothing within the window: whoever counts passes over what is older anyway. */
 const SWEEP = 256
 
-/** A message counts when it is sent: one that was held does not count again once it is posted. */
+/** A message counts when it is sent: a held message does not count again when it is posted. */
 const noteSent = (
   state: ChatState,
   { data }: ChatEventOf<'MessagePosted' | 'MessageHeld'>,

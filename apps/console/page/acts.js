@@ -1,11 +1,12 @@
-// An act on a room: asked for its reason, sent, answered, and taken back where it can be. In a dialog of its own.
+// A dialog for an act on a room: it asks for a reason, sends the act, shows the answer, and offers to undo the act
+// where that is possible.
 import { html, nothing } from 'lit'
 import { api, spacePath } from './api.js'
 import { to } from './parts.js'
 import { problemBox, View } from './view.js'
 
 const at = (name) => encodeURIComponent(name)
-/** What can be done: how it is called, what is sent, and what takes it back (or why nothing does). */
+/** The acts: each with its name, what is sent, and what undoes it (or why nothing does). */
 export const ACTS = {
   kick: ({ session_id, name }) => ({
     says: `Kick ${name}`,
@@ -89,7 +90,7 @@ const MINUTES = [
   ['10080', 'a week'],
 ]
 
-/** Says `acted` with the position when something was done. */
+/** Dispatches `acted` with the position once an act was done. */
 class ActDialog extends View {
   static properties = { space: {}, act: { state: true }, told: { state: true }, problem: { state: true }, sending: { state: true } }
   constructor() {

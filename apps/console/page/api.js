@@ -1,4 +1,4 @@
-// Who is signed in here, and what they ask the server. The token lives as long as the tab.
+// Who is signed in, and their requests to the server. The token lives as long as the tab.
 const kept = (key) => sessionStorage.getItem(key)
 export const me = { account: kept('account'), token: kept('token'), wallet: null }
 
@@ -24,7 +24,7 @@ export class Problem extends Error {
 const problemOf = async (response) => {
   const answer = await response.json().catch(() => ({}))
   const problem = new Problem(response.status, answer)
-  // A token that is over is nobody's: the page goes on as a guest's.
+  // A token that has ended belongs to nobody: the page goes on as a guest's.
   if (me.token && /^(token_expired|invalid_proof)$/.test(problem.code)) be(null, null)
   return problem
 }
@@ -41,7 +41,7 @@ const send = (path, { body, headers, ...rest } = {}) =>
     throw new Problem(0, { error: 'The server can’t be reached.', code: 'unreachable' })
   })
 
-/** JSON in, JSON out. Throws a Problem, which is what the server said. */
+/** Sends and receives JSON. Throws a `Problem`, which contains the server's answer. */
 export const api = async (path, options) => {
   const response = await send(path, options)
   if (!response.ok) throw await problemOf(response)
@@ -52,7 +52,7 @@ export const text = async (path) => {
   if (!response.ok) throw await problemOf(response)
   return response.text()
 }
-/** The whole answer as a file of the reader's. */
+/** Saves the whole answer as a file. */
 export const download = async (path, name) => {
   const response = await send(path)
   if (!response.ok) throw await problemOf(response)
@@ -60,7 +60,7 @@ export const download = async (path, name) => {
   Object.assign(document.createElement('a'), { href: url, download: name }).click()
   setTimeout(() => URL.revokeObjectURL(url), 10_000)
 }
-/** One JSON value a line, as they come. Ends quietly where `signal` does. */
+/** Yields the JSON value of each line as it arrives. Ends without an error if `signal` is aborted. */
 export async function* lines(path, { signal, most = Number.POSITIVE_INFINITY } = {}) {
   const response = await send(path, { signal, headers: { accept: 'application/x-ndjson' } })
   if (!response.ok) throw await problemOf(response)
@@ -89,19 +89,19 @@ export async function* lines(path, { signal, most = Number.POSITIVE_INFINITY } =
   }
 }
 
-/** A query of what is given: empty values are left out. */
+/** The query string of these values, without the empty ones. */
 export const query = (of) => {
   const given = Object.entries(of).filter(([, value]) => value !== '' && value !== null && value !== undefined)
   return given.length === 0 ? '' : `?${new URLSearchParams(given)}`
 }
-/** `post:alice/my-post` as the API's path has it. */
+/** `post:alice/my-post` as it is written in the API's paths. */
 export const pathOf = (key) => {
   const colon = key.indexOf(':')
   return `${encodeURIComponent(key.slice(0, colon))}/${encodeURIComponent(key.slice(colon + 1))}`
 }
 export const spacePath = (key) => `/api/spaces/${pathOf(key)}`
 
-/** Finds out how an account can sign here. Hive Keychain comes into the page a little after it is there. */
+/** Finds out how an account can sign here. Hive Keychain adds itself to the page a little after the page has loaded. */
 export const findWallet = async () => {
   const { hive_stand_in: standIn } = await api('/page/config').catch(() => ({}))
   me.wallet = standIn ? 'stand-in' : window.hive_keychain ? 'keychain' : null

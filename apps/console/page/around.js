@@ -1,9 +1,10 @@
-// The events around a moment, found by counts: the span before, the one with it, the one after, however long the room is.
+// The events around a moment, found by counts: those of the time span before, the one that contains it, and the one
+// after, however long the room's record is.
 import { api, lines, query, spacePath } from './api.js'
 
-/** More than these are not shown at once: the span is looked into more finely first. */
+/** The most events that are shown at once: a span with more is divided first. */
 const MOST = 1_200
-/** As many on each side fill a list. */
+/** This many on each side fill a list. */
 const ENOUGH = 15
 const iso = (ms) => new Date(ms).toISOString()
 
@@ -12,7 +13,7 @@ export const countsOf = (space, { from, to, buckets = 240 } = {}) =>
 
 const total = (some) => some.reduce((all, { counts }) => Object.values(counts).reduce((sum, many) => sum + many, all), 0)
 
-/** At least the spans before and after, and as many more as make a list. */
+/** At least one span before and one after, and more until they fill a list. */
 const spanOf = (buckets, at) => {
   let [low, high] = [Math.max(0, at - 1), Math.min(buckets.length - 1, at + 1)]
   const many = () => total(buckets.slice(low, high + 1))
@@ -21,7 +22,8 @@ const spanOf = (buckets, at) => {
   return { low, high }
 }
 
-/** `{ from, to, events }`: ms, and the events as a replay tells them. `isFirst`, `isLast`: nothing is before, after. */
+/** Returns `{ from, to, events }`: milliseconds, and the events in a replay's form. `isFirst`, `isLast`: nothing is
+ *  before, or after, these events. */
 export const eventsAround = async (space, counts, t, depth = 0) => {
   const { width_ms, buckets } = counts
   if (buckets.length === 0) return { events: [], isFirst: true, isLast: true }

@@ -5,7 +5,7 @@ import { KINDS, kindOf } from './parts.js'
 const LANES = ['people', 'words', 'moderation', 'refusals']
 const HEIGHT = 20
 
-/** How many of each kind, by bucket. */
+/** How many events of each kind each bucket has. */
 const byKind = ({ buckets }) => {
   const lanes = Object.fromEntries(LANES.map((kind) => [kind, new Map()]))
   for (const { bucket, counts } of buckets)
@@ -25,7 +25,7 @@ const lane = (counts, kind, at) => {
   return svg`<path class="bars ${kind}" d=${path}></path><line x1="0" x2="100%" y1=${at + HEIGHT - 0.5} y2=${at + HEIGHT - 0.5}></line>`
 }
 
-/** `t`: ms. `go`: called with the ms that was pointed at. */
+/** `t`: milliseconds. `go`: called with the moment that was clicked, in milliseconds. */
 export const axis = (counts, t, go) => {
   const first = Date.parse(counts.from)
   const buckets = Math.max(1, Math.ceil((Date.parse(counts.to) - first + 1) / counts.width_ms))

@@ -1,4 +1,4 @@
-// A room's cases: what waits, what is in whose hands, and a case with each step that one's part in it allows.
+// A room's cases: which wait, who handles the others, and each case with the steps that the reader's part in it allows.
 import { html, nothing } from 'lit'
 import { api, me, query, spacePath } from './api.js'
 import { to, when, who } from './parts.js'
@@ -80,7 +80,7 @@ class CaseView extends View {
       this.told = problem
     }
   }
-  /** A form whose fields are sent as they are named; empty ones are left out. */
+  /** A form that sends each field under its name, without the empty ones. */
   form(label, path, fields, more = (given) => given) {
     const go = (event) => {
       event.preventDefault()
@@ -112,7 +112,7 @@ class CaseView extends View {
       ${then ? html`<p class="facts">${then.present.length} were in.</p>` : nothing}
       <a href=${to.time(this.space, one.moment.position)}>The room as it stood</a></section>`
   }
-  /** What the reader may do now; the server has the last word. */
+  /** What the reader may do now; the server decides. */
   mine(one) {
     if (one.appeal === 'made') return this.hearing()
     if (one.status === 'closed') return nothing

@@ -1,4 +1,4 @@
-// A room's filters: what they caught, for a moderator to settle, and the filters themselves, for an admin to set.
+// A room's filters: the messages that they caught, for a moderator to settle, and the filters themselves, for an admin to set.
 import { html, nothing } from 'lit'
 import { api, query, spacePath } from './api.js'
 import { nameOf, to, when, who } from './parts.js'

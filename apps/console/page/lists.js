@@ -1,4 +1,4 @@
-// The ban lists that a room follows: where each is from, whom it names, and following another.
+// The ban lists that a room follows: where each comes from, whom it names, and a form to follow another.
 import { html, nothing } from 'lit'
 import { api, spacePath } from './api.js'
 import { when, who } from './parts.js'

@@ -1,4 +1,4 @@
-// The console: who is signed in, where one is (the address behind #), and the view of that place.
+// The console: who is signed in, which place is open (the address behind `#`), and the view of that place.
 import { html, LitElement, nothing } from 'lit'
 import { api, findWallet, me, onMe, signIn, signOut } from './api.js'
 import { to } from './parts.js'
@@ -41,12 +41,12 @@ class PresenceConsole extends LitElement {
   createRenderRoot() {
     return this
   }
-  /** As another: nothing that the one before saw stays. */
+  /** Called when another person signs in: nothing that the previous one saw stays. */
   async anew() {
     this.generation += 1
     this.runs = false
     if (!me.token) return
-    // The lobby is owned by those who run the system.
+    // The system's operators are the owners of the lobby.
     const lobby = await api('/api/spaces/global/lobby').catch(() => null)
     this.runs = lobby?.permission === 'owner'
   }

@@ -1,5 +1,5 @@
-// One's own: what is held on one and who looked at it, all of it as a file, erasing it; what was done to one and how to appeal, what
-// one reported.
+// "Me": what is held on the reader and who looked at it, all of it as a file, and erasing it; what was done to the
+// reader and how to appeal; what the reader reported.
 import { html, nothing } from 'lit'
 import { api, download, me, query, spacePath } from './api.js'
 import { to, when } from './parts.js'
@@ -9,7 +9,7 @@ const some = (count, one, more = `${one}s`) => `${count.toLocaleString()} ${coun
 const LOOKS = 20
 const SHOWN = 12
 const DAYS = (count) => (count === 0 ? 'at once' : `after ${some(count, 'day')}`)
-/** What an erasure waits for beside its time. */
+/** What an erasure waits for besides its time. */
 const WAITS = { legal_hold: 'a legal hold stands', appeal: 'an appeal of yours is not decided' }
 
 class MeView extends View {

@@ -1,4 +1,4 @@
-// A room as it is: who is in, what is said, what is allowed, and the acts that one's role allows.
+// A room as it is now: who is in it, its chat, its settings, and the acts that the reader's role allows.
 import { html, nothing } from 'lit'
 import { api, me, pathOf, query, spacePath } from './api.js'
 import { nameOf, to, when, who } from './parts.js'
@@ -6,7 +6,7 @@ import { View } from './view.js'
 
 const RANKS = ['access', 'moderate', 'admin', 'owner']
 const rank = (role) => RANKS.indexOf(role ?? 'none')
-/** What the server would refuse anyway is not asked for: a list that is not one's to see is absent. */
+/** Lists that the reader may not see are not requested, since the server would refuse, and are not shown. */
 const ifMay = (may, ask) => (may ? ask().catch((problem) => (problem.status === 403 ? null : Promise.reject(problem))) : null)
 
 class NowView extends View {
@@ -89,7 +89,7 @@ class NowView extends View {
           <span class="acts">${this.button('Take away', 'unqueue', { name: one.subject })}</span></li>`,
       )}</ol>` : nothing}</section>`
   }
-  /** An act on one who is not in. */
+  /** An act on somebody who is not in the room. */
   another(permission) {
     const go = (event) => {
       event.preventDefault()

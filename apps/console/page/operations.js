@@ -1,4 +1,4 @@
-// For those who run the system: each part, how far the tables are behind the log, what waits.
+// For the system's operators: each part, how far the tables are behind the log, and what waits.
 import { html, nothing } from 'lit'
 import { api } from './api.js'
 import { when } from './parts.js'
@@ -12,7 +12,7 @@ class OperationsView extends View {
     this.every(5_000)
   }
   async load() {
-    // 503 says what is down: it is an answer like any other.
+    // An answer with status 503 says what is down, so it is shown like any other.
     const [health, lobby] = await Promise.all([
       fetch('/api/health', { cache: 'no-store' }).then((response) => response.json()),
       api('/api/spaces/global/lobby'),

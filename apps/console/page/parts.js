@@ -1,8 +1,8 @@
-// Small pieces that several views show: names, times, rows of the record, links between views.
+// Small pieces that several views show: names, times, rows of the audit log, links between views.
 import { html, nothing } from 'lit'
 
 const part = encodeURIComponent
-/** Links, in one place. `at`: a position on the log, or a time. */
+/** All links between views. `at`: a position on the log, or a time. */
 export const to = {
   rooms: () => '#/rooms',
   room: (key) => `#/room/${part(key)}`,
@@ -47,7 +47,7 @@ export const KINDS = {
 }
 export const kindOf = (type) => Object.keys(KINDS).find((kind) => KINDS[kind].of.test(type))
 
-/** What an event says, in a line: its own values alone, as text. */
+/** An event in one line of text, from its own values alone. */
 export const summaryOf = ({ action, details }) => {
   const of = details ?? {}
   switch (action) {
@@ -79,7 +79,7 @@ export const summaryOf = ({ action, details }) => {
 }
 
 const keyOf = (row) => `${row.space_type}:${row.space_id}`
-/** Rows of the audit log. `key`: the room that they are all of, where they are. */
+/** Rows of the audit log. `key`: their room, if they are all of one. */
 export const recordTable = (rows, key) => html`<div class="scroll" tabindex="0" role="region" aria-label="rows of the record">
   <table class="record">
     <thead><tr><th>when</th>${key ? nothing : html`<th>room</th>`}<th>who</th><th>what</th><th>to</th><th>says</th><th>more</th></tr></thead>

@@ -1,4 +1,4 @@
-// A person: what one did and what was done to one, as far as the reader may see it.
+// A person: what they did and what was done to them, as far as the reader may see it.
 import { html, nothing } from 'lit'
 import { api, me, query, spacePath } from './api.js'
 import { recordTable, to } from './parts.js'
@@ -15,7 +15,7 @@ class PersonView extends View {
   }
   async load() {
     const rooms = api('/api/spaces?limit=100').catch(() => ({ spaces: [] }))
-    // Across all rooms is for auditors: others choose a room that they answer for.
+    // Only auditors may search across all rooms: others choose a room that they moderate.
     const found = await api(this.address()).catch((problem) => (problem.status === 403 ? { entries: null, problem } : Promise.reject(problem)))
     return { ...found, rooms: (await rooms).spaces.map((room) => `${room.space_type}:${room.space_id}`) }
   }
@@ -36,7 +36,7 @@ class PersonView extends View {
       ${next_cursor ? html`<button type="button" @click=${this.more}>More</button>` : nothing}`
   }
 }
-/** How often what, of the rows that are shown. */
+/** How often each action occurs in the rows that are shown. */
 const counted = (entries) => {
   const counts = Map.groupBy(entries, ({ action }) => action)
   return [...counts].map(([action, rows]) => html`<span class="count">${action} <b>${rows.length}</b></span> `)

@@ -1,4 +1,5 @@
-// That the record is whole: the checkpoint, its signature, that it goes on from the last one seen here, who cosigned it, and one event in it.
+// Checks that the record is complete and unaltered: the checkpoint, its signature, that it extends the last one seen
+// here, who cosigned it, and one event in it.
 import { html, nothing } from 'lit'
 import { api, query, text } from './api.js'
 import { to, when } from './parts.js'
@@ -6,14 +7,14 @@ import { cosignedAt, isConsistent, isIncluded, isSigned, parseNote, rootOf } fro
 import { View } from './view.js'
 
 const LAST = 'console-checkpoint'
-/** The witnesses whom whoever uses this browser trusts: a key a line, and how many of them must have cosigned. */
+/** The witnesses that this browser's user trusts: a key on each line, and how many of them must have cosigned. */
 const TRUSTED = 'console-witnesses'
 const trusted = () => ({ keys: [], least: 1, ...JSON.parse(localStorage.getItem(TRUSTED) ?? '{}') })
-/** Milliseconds: an older cosignature says too little. Servers have one made every minute. */
+/** A cosignature older than this (ms) says too little. Servers request one every minute. */
 const LATELY = 600_000
 const check = (says, holds, detail) => ({ says, holds, detail })
 
-/** The checkpoint of this browser's last visit: what makes a log that was rewritten show. */
+/** The checkpoint of this browser's last visit: comparing with it shows whether the log was rewritten. */
 const sinceLast = async (note, vkey) => {
   const now = parseNote(note)
   const kept = JSON.parse(localStorage.getItem(LAST) ?? 'null')
@@ -36,7 +37,8 @@ const sinceLast = async (note, vkey) => {
   )
 }
 
-/** What each witness says, held against its signature; and that what they cosigned is the same log as the checkpoint shown here. */
+/** Checks what each witness says against its signature, and that the log that it cosigned is the same as that of the
+ *  checkpoint shown here. */
 const byWitnesses = async (note, vkey) => {
   const { witnesses } = await api('/api/audit/witnesses')
   if (witnesses.length === 0) return { witnesses, checks: [] }
@@ -59,7 +61,7 @@ const byWitnesses = async (note, vkey) => {
   }
 }
 
-/** Whether enough of those whom one trusts cosigned it: their keys are not the server's word. */
+/** Whether enough of the trusted witnesses cosigned it. Their keys come from the reader, not from the server. */
 const byTrusted = async () => {
   const { keys, least } = trusted()
   if (keys.length === 0) return []

@@ -1,4 +1,4 @@
-// A room: what is there now, and its other sides (time, record, why) as tabs.
+// A room: its present state, and its other views (time, record, why) as tabs.
 import { html, nothing } from 'lit'
 import './acts.js'
 import './cases.js'

@@ -1,4 +1,4 @@
-// The rooms that one may know of, with search.
+// The rooms that the reader may know of, with search.
 import { html, nothing } from 'lit'
 import { api, query } from './api.js'
 import { to } from './parts.js'

@@ -1,4 +1,4 @@
-// Search over the record with the filters that the API has, each search an address; and its export as a file.
+// Search in the audit log with the API's filters, each search at its own address; and export of the record as a file.
 import { html, nothing } from 'lit'
 import { api, download, query, spacePath } from './api.js'
 import { recordTable, to } from './parts.js'
@@ -16,7 +16,7 @@ const FIELDS = [
 ]
 const ACTIONS = ['MessagePosted', 'MessageDeleted', 'CommandRefused', 'AccountBanned', 'AccountMuted', 'PermissionGranted', 'SettingsChanged', 'SessionJoined', 'SessionLeft', 'AuditRead']
 
-/** Of one room (`space`) inside its frame, or of all that one may see. `filters`: as JSON. */
+/** Searches one room (`space`) inside the room's view, or everything that the reader may see. `filters`: as JSON. */
 class RecordView extends View {
   static properties = { ...View.properties, space: {}, filters: {}, generation: {}, exportProblem: { state: true } }
   static about = ['space', 'filters', 'generation']
@@ -40,7 +40,7 @@ class RecordView extends View {
       this.exportProblem = problem
     }
   }
-  /** The room's record as a file that checks itself, with the words of those whom one names, or of all. */
+  /** The room's record as a file that checks itself, with the words of the people named in the form, or of all. */
   async evidence() {
     this.exportProblem = null
     const form = new FormData(this.querySelector('form.filters'))

@@ -1,11 +1,11 @@
-// A view of a room that sends something and then loads anew; what was refused is told in `told`.
+// A view of a room that sends something and then reloads; a refusal is kept in `told`.
 import { api, spacePath } from './api.js'
 import { View } from './view.js'
 
 export class Sending extends View {
   static properties = { ...View.properties, space: {}, generation: {}, told: { state: true } }
   static about = ['space', 'generation']
-  /** Whether it was done. */
+  /** Resolves to whether it was done. */
   async send(method, path, body) {
     this.told = null
     try {

@@ -1,9 +1,10 @@
-// A room as it stood at a moment: people and where they were, what was in force and by which event, the chat as it read.
+// A room as it was at a moment: people and their places, the bans, settings and the like that were in force and the
+// event that set each, and the chat as it read.
 import { html, nothing, svg } from 'lit'
 import { colour, nameOf, to, when, who } from './parts.js'
 
 const number = (value) => (Number.isFinite(value) ? value : 0)
-/** From above: as wide as those who are in it stand apart. */
+/** A map seen from above, as wide as the people in the room are apart. */
 const floor = (present) => {
   const placed = present.filter(({ position }) => position && Number.isFinite(position.x))
   if (placed.length === 0) return nothing

@@ -1,4 +1,4 @@
-// A room's time: drag to any moment and see the room as it stood, go event by event, or let it play.
+// A room's time: drag to any moment to see the room as it was, step from event to event, or let it play.
 import { html, nothing } from 'lit'
 import { api, lines, query, spacePath } from './api.js'
 import { countsOf, eventsAround } from './around.js'
@@ -40,7 +40,7 @@ class TimeView extends View {
     if (counts.from !== null) this.go(this.at ? this.asked() : { time: counts.to })
     return { counts }
   }
-  /** One question at a time, and the last one counts: dragging asks for as many moments as there are answers. */
+  /** Sends one request at a time, and the last one counts: dragging requests no more moments than are answered. */
   async go(wanted) {
     this.wanted = wanted
     if (wanted.time) this.t = Date.parse(wanted.time)
@@ -62,7 +62,7 @@ class TimeView extends View {
       if (this.wanted) this.go(this.wanted)
     }
   }
-  /** Where one stays: its neighbours, and its address. */
+  /** Once the wanted moment is shown and no other is wanted: loads its neighbours and sets the address. */
   async settle(asked) {
     const { around, t } = this
     history.replaceState(null, '', to.time(this.space, asked.position ?? asked.time))
@@ -70,7 +70,7 @@ class TimeView extends View {
     const inside = around && t >= around.from && t <= around.to && (i > 0 || around.isFirst) && (i < around.events.length - 1 || around.isLast)
     if (!inside) this.around = await eventsAround(this.space, this.all, t)
   }
-  /** Of the last event that the moment has. */
+  /** The index, in `events`, of the last event up to the moment. */
   index(events) {
     const { position } = this.moment ?? {}
     if (position) return events.findLastIndex((event) => BigInt(event.position) <= BigInt(position))
@@ -99,7 +99,7 @@ class TimeView extends View {
     this.playing?.abort()
     this.playing = null
   }
-  /** The room after each event, as fast as their own clock times the speed. */
+  /** Shows the room after each event, at the events' own pace times the speed. */
   async play() {
     if (this.playing) return this.pause()
     const playing = new AbortController()

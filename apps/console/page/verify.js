@@ -1,4 +1,5 @@
-// Proofs checked in this browser by WebCrypto: RFC 6962's tree, C2SP's signed notes. No word of the server is believed.
+// Checks proofs in this browser with WebCrypto: RFC 6962's tree, C2SP's signed notes. It believes nothing that the
+// server only claims.
 export const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))
 const encoded = (bytes) => btoa(String.fromCharCode(...bytes))
 export const joined = (...parts) => {
@@ -15,7 +16,7 @@ export const node = (left, right) => sha256(joined(Uint8Array.of(1), left, right
 export const equal = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i])
 const utf8 = new TextEncoder()
 
-/** The name, the tree's size and root. Throws where it is no checkpoint. */
+/** The log's name, the tree's size and its root. Throws if the note is not a checkpoint. */
 export const parseNote = (note) => {
   const [text] = note.split('\n\n')
   const [origin, size, root] = text.split('\n')
@@ -23,18 +24,18 @@ export const parseNote = (note) => {
   return { origin, size: Number(size), root: bytesOf(root), rootText: root }
 }
 
-/** What is signed in a note, and the signatures. */
+/** The signed text of a note, and its signatures. */
 const signedIn = (note) => {
   const [text, signed = ''] = note.split('\n\n')
   const signatures = signed.split('\n').flatMap((line) => {
     const [, name, value] = /^— (\S+) (\S+)$/.exec(line) ?? []
-    // Base64 has several ways to write the same bytes: one of them was signed.
+    // Base64 can write the same bytes in several ways, but only one of them was signed.
     return value && encoded(bytesOf(value)) === value ? [{ name, bytes: bytesOf(value) }] : []
   })
   return { text: `${text}\n`, signatures }
 }
 
-/** What a key (`name+id+base64`) of that kind put under the note, behind its id, and how to check it. */
+/** The signature that a key (`name+id+base64`) of that kind made of the note, without the key's id, and how to check it. */
 const signedBy = async (note, vkey, kind) => {
   const { text, signatures } = signedIn(note)
   const [, name, value] = /^([^+]+)\+[0-9a-f]{8}\+(.+)$/.exec(vkey.trim()) ?? []
@@ -51,7 +52,7 @@ export const isSigned = async (note, vkey) => {
   for (const signature of own) if (await holds(signature, text)) return true
   return false
 }
-/** When a witness cosigned the note: a Date, or null where it did not (c2sp.org/tlog-cosignature). */
+/** When the witness cosigned the note: a Date, or null if it did not (c2sp.org/tlog-cosignature). */
 export const cosignedAt = async (note, vkey) => {
   const { text, own, holds } = await signedBy(note, vkey, 4)
   for (const signature of own) {
@@ -83,7 +84,7 @@ export const isIncluded = async ({ index, size, leaf, proof, root }) => {
   return sn === 0 && equal(hash, root)
 }
 
-/** RFC 9162, 2.1.4.2: that the log of `size` begins with the one of `old`. */
+/** RFC 9162, 2.1.4.2: whether the log of `size` begins with the one of `old`. */
 export const isConsistent = async ({ old, size, oldRoot, root, proof }) => {
   if (old > size) return false
   if (old === size) return proof.length === 0 && equal(oldRoot, root)

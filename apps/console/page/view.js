@@ -1,15 +1,16 @@
-// What all views have in common: they load when what they are about changes, and the last question's answer counts.
+// The base of all views: a view reloads when the properties that it depends on change, and only the answer to its last
+// request counts.
 import { html, LitElement, nothing } from 'lit'
 
 export class View extends LitElement {
   static properties = { data: { state: true }, problem: { state: true }, busy: { state: true } }
   #asked = 0
 
-  // Light DOM: one style sheet, one document for reading aids.
+  // It uses the light DOM: one style sheet, and one document for screen readers and the like.
   createRenderRoot() {
     return this
   }
-  /** By name, the properties whose change loads anew. */
+  /** The names of the properties whose change makes it reload. */
   static about = []
   willUpdate(changes) {
     if (this.constructor.about.some((name) => changes.has(name))) this.reload()
@@ -27,7 +28,7 @@ export class View extends LitElement {
       if (asked === this.#asked) this.busy = false
     }
   }
-  /** Again every so many ms, while somebody looks at it. */
+  /** Reloads every so many milliseconds while the page is visible. */
   every(ms) {
     this.timer = setInterval(() => document.visibilityState === 'visible' && !this.busy && this.reload(), ms)
   }

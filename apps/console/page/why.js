@@ -1,4 +1,4 @@
-// Why an act was allowed or refused: the chain that decided it, as a picture and as words. Each link leads to its moment.
+// Why an act was allowed or refused: the chain that decided it, as a picture and in words. Each link leads to its moment.
 import { html, nothing, svg } from 'lit'
 import { api, query, spacePath } from './api.js'
 import { to, when } from './parts.js'
@@ -7,7 +7,7 @@ import { View } from './view.js'
 const LINE = 17
 const PAD = 10
 const GAP = 30
-/** By characters, since SVG breaks no lines itself; a word longer than a line is cut. */
+/** Wraps text by counting characters, since SVG does not break lines; a word longer than a line is cut. */
 const wrapped = (text, width) => {
   const rows = ['']
   for (const word of text.split(' ').flatMap((one) => one.match(new RegExp(`.{1,${width}}`, 'gsu')) ?? ['']))
@@ -20,7 +20,7 @@ const boxOf = (kind, title, says, href, width) => {
   return { kind, title, rows, href, width, height: (rows.length + 1) * LINE + 2 * PAD }
 }
 
-/** The boxes: the act, what it was held against, and the right it was done by, back to the content's owner. */
+/** The boxes: the act, the rules by which it was judged, and the right by which it was done, back to the content's owner. */
 const boxesOf = (why, space, width) => {
   const { happened, verdict } = why
   const outcome = happened?.outcome ?? verdict?.outcome ?? 'unknown'

@@ -9,11 +9,11 @@ import {
   removeEndpoints,
   writeEndpoints,
 } from '../operations/instance/endpoints.ts'
+import { lockFolder } from '../operations/instance/folder-lock.ts'
 import { readSecrets } from '../operations/instance/secrets.ts'
 import { checkParts } from './check-parts.ts'
 import { checkDataDir, checkPort, freeMb } from './checks.ts'
 import type { Display } from './display.ts'
-import { lockDataDir } from './lock.ts'
 import { type Parts, PROGRAMS, type Programs, startParts } from './parts.ts'
 import type { Settings } from './settings.ts'
 import { createStarted, type Started } from './started.ts'
@@ -97,7 +97,13 @@ export const startAll = async (
   const started = createStarted({
     say: display.say,
     onStop: () => removeEndpoints(dataDir),
-    afterwards: lockDataDir(dataDir),
+    afterwards: lockFolder(
+      dataDir,
+      (pid) =>
+        new CannotStart(
+          `Another npm start (process ${pid}) runs on ${dataDir}: stop it first, or name another folder with DATA_DIR.`,
+        ),
+    ),
   })
   try {
     await waitForLeftBehind(dataDir, display)

@@ -309,6 +309,34 @@ test('given a running witness, then logs get checkpoints cosigned by it with C2S
   assert.is((await look('grows')).code, 0)
 })
 
+test('given a witness that is killed while it cosigns, when it is started again, then it goes on from what it said last, and nothing that it said is lost', async () => {
+  let size = checkpointIn(cosigned('grows'))!.size
+  for (let kill = 0; kill < 5; kill += 1) {
+    const { child, said, ended } = started('grows', ['--listen', '127.0.0.1:0', '--every', '86400'])
+    await until('it looked', () => /cosigned \d+ event/.test(said.out))
+    const url = /answers at (\S+)/.exec(said.out)![1]!
+    const note = await honest.say(`kill ${kill}`)
+    const checkpoint = checkpointIn(note)!
+    const old = checkpointIn(cosigned('grows'))!.size
+    const body = askingBody({ old, proof: await proofOf(old, checkpoint), note })
+    const answer = fetch(`${url}/add-checkpoint`, { method: 'POST', body }).then(
+      (given) => given.status,
+      () => null,
+    )
+    // Now after it answered, now before.
+    if (kill % 2 === 0) await answer
+    child.kill('SIGKILL')
+    await ended
+    const kept = checkpointIn(cosigned('grows'))!.size
+    assert.ok(kept === old || kept === checkpoint.size)
+    // What was answered is there to stay.
+    if ((await answer) === 200) assert.is(kept, checkpoint.size)
+    assert.ok(kept >= size)
+    size = kept
+  }
+  assert.is((await look('grows')).code, 0)
+})
+
 test('given a log that names its witnesses, then it shows what they cosigned, and pages can require them; one that is away, or that was shown another history, is reported', async () => {
   const origin = 'demanded.test/log'
   const vkey = verifierOf(signerOf(origin, Buffer.from('a5'.repeat(32), 'hex'))).vkey

@@ -10,13 +10,13 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { cosignerOf } from '../../../projections/proof/cosignature.ts'
 import type { Signer } from '../../../projections/proof/note.ts'
 import type { LogFault } from '../../../projections/proof/witnessing.ts'
+import { lockFolder } from '../instance/folder-lock.ts'
 
 export type CaughtAt = {
   readonly fault: LogFault
@@ -44,7 +44,6 @@ export class UnusableFolder extends Error {
 }
 
 const KEY = 'witness.key'
-const LOCK = 'lock'
 const MOST_CAUGHT = 100
 
 /** The name under which what was cosigned of a log is kept, and also served. */
@@ -67,32 +66,6 @@ const replace = (folder: string, name: string, text: string, mode = 0o644): void
   sync(folder)
 }
 
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
-/** Locks the folder, since two processes on one folder could cosign two histories. */
-const lock = (folder: string): (() => void) => {
-  const path = join(folder, LOCK)
-  for (let attempt = 0; ; attempt += 1)
-    try {
-      writeFileSync(path, String(process.pid), { flag: 'wx' })
-      return () => rmSync(path, { force: true })
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-      const pid = Number(readFileSync(path, 'utf8'))
-      if (attempt > 0 || (pid > 0 && pid !== process.pid && isAlive(pid)))
-        throw new UnusableFolder(
-          `${folder} is in use by another witness (process ${pid}). If there is none, remove ${path}.`,
-        )
-      rmSync(path, { force: true })
-    }
-}
-
 /** `name`: the name of a new key, if there is none yet. */
 const keyIn = (folder: string, name: string | null): Signer => {
   const path = join(folder, KEY)
@@ -113,7 +86,11 @@ const keyIn = (folder: string, name: string | null): Signer => {
 /** Throws `UnusableFolder`. */
 export const openWitnessFolder = (folder: string, name: string | null): WitnessFolder => {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const unlock = lock(folder)
+  // Two processes on one folder could cosign two histories.
+  const unlock = lockFolder(
+    folder,
+    (pid) => new UnusableFolder(`${folder} is in use by another witness (process ${pid}).`),
+  )
   try {
     const cosigner = keyIn(folder, name)
     const folderOf = (origin: string): string => join(folder, originHash(origin))

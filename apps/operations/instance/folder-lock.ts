@@ -1,7 +1,6 @@
-/** Allows only one supervisor for a data folder. */
+/** Allows only one process to use a folder. */
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { CannotStart } from '../operations/instance/cannot-start.ts'
 
 /** When the process started, which distinguishes it from a later one with the same number. Null if the system does not say. */
 const startedAt = (pid: number): string | null => {
@@ -22,10 +21,10 @@ const isAlive = (pid: number): boolean => {
   }
 }
 
-/** Returns a function that releases the lock. Throws a sentence if another supervisor has it. */
-export const lockDataDir = (dataDir: string): (() => void) => {
-  const file = join(dataDir, 'lock')
-  const mine = join(dataDir, `lock.${process.pid}`)
+/** Returns a function that releases the lock. Throws what `taken` makes if another process has it. */
+export const lockFolder = (folder: string, taken: (pid: string) => Error): (() => void) => {
+  const file = join(folder, 'lock')
+  const mine = join(folder, `lock.${process.pid}`)
   writeFileSync(mine, `${process.pid} ${startedAt(process.pid)}\n`)
   try {
     for (let tries = 0; ; tries++) {
@@ -38,10 +37,7 @@ export const lockDataDir = (dataDir: string): (() => void) => {
       }
       const [pid = '0', started] = readFileSync(file, 'utf8').trim().split(' ')
       const now = startedAt(Number(pid))
-      if (isAlive(Number(pid)) && (now === null || now === started))
-        throw new CannotStart(
-          `Another npm start (process ${pid}) runs on ${dataDir}: stop it first, or name another folder with DATA_DIR.`,
-        )
+      if (isAlive(Number(pid)) && (now === null || now === started)) throw taken(pid)
       rmSync(file, { force: true })
     }
   } finally {

@@ -51,7 +51,7 @@ test.before(async (context) => {
 })
 test.after(({ http }) => http.close())
 
-test('given a list in Matrix’s form, then whom it names may not enter, and why names the list and the entry', async ({
+test('given a list in Matrix’s form, then nobody whom it names may enter, and why names the list and the entry', async ({
   http,
 }) => {
   const answer = await done(http, `PUT ${ROOM}/lists/friends`, 'alice', {
@@ -85,7 +85,7 @@ test('given a list in Matrix’s form, then whom it names may not enter, and why
   ])
 })
 
-test('given more of a list, then it is added where it is to be kept, and else replaces it', async ({
+test('given further rules for a list, then they are added if the list is to be kept, or else replace it', async ({
   http,
 }) => {
   await done(http, `PUT ${ROOM}/lists/friends`, 'alice', { rules: [rule('@frank:hive')], keep: true })
@@ -99,7 +99,7 @@ test('given more of a list, then it is added where it is to be kept, and else re
   assert.is((await ask(http, `POST ${ROOM}/join`, 'frank', {})).status, 200)
 })
 
-test('given those who may not, then they neither read nor follow lists, nor learn of a room', async ({
+test('given people who may not follow lists, then they neither read nor follow any, and do not learn that a room exists', async ({
   http,
 }) => {
   for (const [who, call] of [
@@ -137,7 +137,7 @@ test('given those who may not, then they neither read nor follow lists, nor lear
     )
 })
 
-test('given a room that publishes its bans, when another follows them, then it is kept up to date until they are published no more', async ({
+test('given a room that publishes its bans, when another room follows them, then its list is kept up to date until they are no longer published', async ({
   http,
 }) => {
   const keeper = keeperOf(http)
@@ -166,7 +166,7 @@ test('given a room that publishes its bans, when another follows them, then it i
   assert.equal(await entities(), [])
 })
 
-test('given an owner’s rooms, when one follows the bans of all of them, then whoever is banned from one is put out of it', async ({
+test('given an owner’s rooms, when one follows the bans of all of them, then anybody who is banned from one is removed from it', async ({
   http,
 }) => {
   const failures: string[] = []

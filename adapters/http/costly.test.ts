@@ -94,7 +94,7 @@ test('given an answer within the allowance, then nothing of it waits', async () 
   assert.ok(waits.every((wait) => wait === 0))
 })
 
-test('given searches for rooms and pages far into their list, when they have cost what one has, then they wait, and lists do not', async () => {
+test('given searches for rooms and pages far into their list, when they have used up the caller’s allowance, then further ones must wait, and the first pages of the list need not', async () => {
   const http = await testHttp({ costlyPerMinute: 4 })
   const ask = async (url: string) =>
     (await http.app.inject({ url, remoteAddress: '203.0.113.7', headers: { ...http.guest() } })).statusCode
@@ -117,7 +117,7 @@ test('given searches for rooms and pages far into their list, when they have cos
   await http.close()
 })
 
-test('given a network that reads lists of rooms and last messages, when it has read as many as it may, then it waits, others do not, and what costs little goes on', async () => {
+test('given a network that reads lists of rooms and last messages, when it has read as many as it may, then it must wait, other networks need not, and its cheap reads go on', async () => {
   const http = await testHttp({ pagesPerMinute: 3 })
   const ask = async (url: string, remoteAddress = '203.0.113.7') =>
     (await http.app.inject({ url, remoteAddress, headers: { ...http.guest() } })).statusCode

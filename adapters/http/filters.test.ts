@@ -99,7 +99,7 @@ test('given an admin, when they set filters, then moderators read them, and othe
   assert.is((await ask(http, `PUT ${ROOM}/filters/Bad`, 'alice', rude)).code, 'invalid_filter_id')
 })
 
-test('given a held message, then its author is told, the room has it not, and moderators see it; approved, it is posted', async ({
+test('given a held message, then its author learns of it, moderators see it, and the room does not; when it is approved, it is posted', async ({
   http,
 }) => {
   const sent = await done(http, `POST ${CHAT}`, 'dave', { content: 'Oh DARN!' })
@@ -131,7 +131,7 @@ test('given a held message, then its author is told, the room has it not, and mo
   assert.equal((await done(http, `GET ${ROOM}/filtered`, 'maria')).messages, [])
 })
 
-test('given a dropped message, then it was never in the room; one that was posted is deleted', async ({
+test('given a dropped message, then the room never had it; if it had been posted, it is deleted', async ({
   http,
 }) => {
   const held = await done(http, `POST ${CHAT}`, 'dave', { content: 'heckle' })
@@ -163,7 +163,7 @@ test('given a dropped message, then it was never in the room; one that was poste
   )
 })
 
-test('given too many messages in a while, then their writer is muted in the chat until then, and approval ends it', async ({
+test('given too many messages in a while, then their writer is muted in the chat for a time, and approval ends the mute', async ({
   http,
 }) => {
   const said = []
@@ -189,7 +189,7 @@ test('given too many messages in a while, then their writer is muted in the chat
   await done(http, `POST ${CHAT}`, 'erin', { content: 'five' })
 })
 
-test('given what filters did, then why names the filter and who set it, and agrees with what happened', async ({
+test('given acts of filters, then why names the filter and who set it, and agrees with what happened', async ({
   http,
 }) => {
   await http.settled()
@@ -218,7 +218,7 @@ test('given what filters did, then why names the filter and who set it, and agre
   assert.not(JSON.stringify(then.messages).includes('heckle'))
 })
 
-test('given a filter that is removed, then it acts no more', async ({ http }) => {
+test('given a filter that is removed, then it no longer acts', async ({ http }) => {
   await done(http, `DELETE ${ROOM}/filters/rude`, 'alice')
   assert.is((await done(http, `POST ${CHAT}`, 'dave', { content: 'darn' })).held, undefined)
 })

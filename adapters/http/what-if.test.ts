@@ -57,7 +57,9 @@ test('given a moderator, when they ask about slow mode, then the second message 
   assert.equal([told.undecided, told.unexplained, told.cut_at], [0, 0, null])
 })
 
-test('given a filter, then the message that it would have held, and what hangs on it', async ({ http }) => {
+test('given a filter, then the message that it would have held is listed, with what depends on it', async ({
+  http,
+}) => {
   const told = await done(http, `POST ${ROOM}/what-if`, 'alice', {
     ...SPAN,
     filter: { words: ['darn'], acts: ['hold'] },
@@ -66,7 +68,7 @@ test('given a filter, then the message that it would have held, and what hangs o
   assert.is(told.listed[0].followed, 2)
 })
 
-test('given what can’t be supposed, or those who may not ask, then it is refused, and a private room is none', async ({
+test('given a question that can’t be answered, or a caller who may not ask, then it is refused, and a private room looks as if it did not exist', async ({
   http,
 }) => {
   for (const [body, code] of [
@@ -83,7 +85,7 @@ test('given what can’t be supposed, or those who may not ask, then it is refus
   assert.is(hidden.code, 'space_not_found')
 })
 
-test('given a question, then the look is on the record, without the words', async ({ http }) => {
+test('given a question, then the look is in the audit log, without the words', async ({ http }) => {
   await http.settled()
   const looks = http.log.all().filter(({ type }) => type === 'AuditRead')
   const asked = looks.map(({ data }) => data as Json).filter(({ call }) => call === 'what-if')

@@ -97,7 +97,7 @@ const right = <A>(either: { _tag: 'Right'; right: A } | { _tag: 'Left' }): A => 
 const placesOf = (all: ReadonlyArray<FakeWitness>): ReadonlyArray<WitnessPlace> =>
   all.map(({ key, url }) => ({ key, url }))
 
-test('given two servers, when there is a checkpoint, then each witness is asked once, with a proof from what it has, and both servers show the signatures', async () => {
+test('given two servers, when there is a checkpoint, then each witness is asked once, with a proof from the size that it has, and both servers show the signatures', async () => {
   const all = [await startWitness('one.test/w1'), await startWitness('one.test/w2')]
   const servers = [asServer(placesOf(all)), asServer(placesOf(all))]
   let before = checkpointIn(await grow(3))!
@@ -153,7 +153,7 @@ test('given a witness that takes long, then meanwhile the checkpoint before is s
   for (const { key } of [quick, slow]) assert.ok(cosignedAt(after, key))
 })
 
-test('given a witness that has seen more than a server thinks, or less, then it is asked again from there', async () => {
+test('given a witness that has seen more than a server assumes, or less, then it is asked again from there', async () => {
   const one = await startWitness('moved.test/w1')
   const server = asServer(placesOf([one]))
   const note = await grow(2)
@@ -167,7 +167,7 @@ test('given a witness that has seen more than a server thinks, or less, then it 
   assert.is(right(await server.states()())[0]!.fault, null)
 })
 
-test('given a witness that does not cosign, then it says why, once; and is asked again after a while', async () => {
+test('given a witness that does not cosign, then its reason is reported once, and it is asked again after a while', async () => {
   const one = await startWitness('wrong.test/w1')
   const stranger = cosignerOf('wrong.test/w1', randomBytes(32))
   const server = asServer(placesOf([one]), { again: 0, claim: 20 })
@@ -203,7 +203,7 @@ test('given a witness that does not cosign, then it says why, once; and is asked
   assert.ok(cosignedAt(right(await server.cosigned()())!, one.key))
 })
 
-test('given a server that died while it asked, then another one asks after a while', async () => {
+test('given a server that died while it asked, then another server asks after a while', async () => {
   const one = await startWitness('dead.test/w1')
   await grow(1)
   let asked = (): void => {}

@@ -78,7 +78,7 @@ const sendAll = async (client: Client, samples: Readonly<Record<string, Fields>>
   return done
 }
 
-test('given each event that a socket takes, then this test has one of its kind', async ({ node }) => {
+test('given each event that a socket accepts, then this test has a sample of it', async ({ node }) => {
   const other = await node.connect()
   const samples = samplesFor(other, randomUUID())
   const withFields = Object.entries(CLIENT_EVENTS).filter(([, { fields }]) => Object.keys(fields).length > 0)

@@ -15,7 +15,7 @@ const eventOf = (data: unknown): NewEvent => ({
 const bytesOf = (events: ReadonlyArray<NewEvent>): number =>
   events.reduce((sum, event) => sum + Buffer.byteLength(JSON.stringify(event)), 0)
 
-test('given events of any JSON, when a group takes them one command after another, then it never takes more than its limit, and refuses only what would be more', () => {
+test('given events of any JSON, when a group takes them one command after another, then it never takes more than its limit, and refuses only those that would exceed it', () => {
   const anything = fc.oneof(
     fc.json().map((json) => JSON.parse(json) as unknown),
     fc.record({ content: fc.string({ unit: 'grapheme', maxLength: 200 }), at: fc.string({ maxLength: 30 }) }),

@@ -190,7 +190,7 @@ test('given a moderator, when they ask what a rule would have done, then each de
   await page.browserContext().close()
 })
 
-test('given somebody who is no moderator, then the view of filters says so, and shows nothing', async (context) => {
+test('given somebody who is not a moderator, then the view of filters says so, and shows nothing', async (context) => {
   const page = await open(context, 'judy', `${ROOM}/filters`)
   await waitForText(page, 'filters-view', 'forbidden')
   assert.equal(await page.$('section[aria-label=filters]'), null)

@@ -101,7 +101,7 @@ test('given witnesses, then each that cosigned is checked in the browser; one th
   assert.match(witnesses, /unreachable/)
 })
 
-test('given witnesses that one trusts, then as many as one says must have cosigned, whatever the server says of its own; a key of another kind is not taken', async (context) => {
+test('given witnesses that the reader trusts, then as many as the reader demands must have cosigned, whatever the server says of its own; a key of another kind is not accepted', async (context) => {
   const page = await openProof(context)
   const form = 'form[aria-label="trusted witnesses"]'
   await page.click('section[aria-label=witnesses] summary')

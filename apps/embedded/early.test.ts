@@ -23,7 +23,7 @@ const started = (program: string) => {
   return { child, until, said: () => said }
 }
 
-test('given its environment in two pieces, when both have come, then it begins with it, and its module was loaded before', async () => {
+test('given a program that gets its environment in two pieces, when both have arrived, then it begins with it, and its module was loaded before', async () => {
   const { child, until, said } = started(`
     import { Worker } from 'node:worker_threads'
     console.log('begins', process.env.LATE, process.env.EARLY_MODULE)
@@ -41,7 +41,7 @@ test('given its environment in two pieces, when both have come, then it begins w
   assert.match(said(), 'begins ä word undefined')
 })
 
-test('given a parent that is gone before it has said anything, then the program ends without having begun', async () => {
+test('given a parent that dies before it has sent anything, then the program ends without having begun', async () => {
   const { child, until, said } = started(`console.log('begins')`)
   await until('loaded undefined')
   child.stdin.end()

@@ -137,7 +137,7 @@ test('given a legal hold, then nothing is erased until it is released', async (c
   await look(context)
   assert.is(count(context, 'ErasureDone'), 1)
 })
-test('given an appeal that nobody decided, then the erasure waits for it', async (context) => {
+test('given an appeal that nobody has decided, then the erasure waits for it', async (context) => {
   const { log, settled } = context
   const of = { caseId: 'case-1', at: at(2) }
   const moment = { space: 0, chat: 0 }

@@ -112,7 +112,7 @@ const drop = (messageId: string, reason: string | null = null): ChatCommand => (
 
 const RUDE = [filter('rude', words('darn', 'heck*', 'go away'))]
 
-test('given a filter that holds words, when somebody writes one, in any case and form, then it is held; moderators’ are not', () => {
+test('given a filter that holds words, when somebody writes one, in any case and form, then the message is held; a moderator’s is not', () => {
   for (const content of [
     'Darn it',
     'ｄａｒｎ',
@@ -140,7 +140,7 @@ test('given scripts without spaces, when a word stands among others, then it is 
     .types('MessageHeld')
 })
 
-test('given a held message, when its author sends it again, then nothing; other words under its id, MessageIdTaken', () => {
+test('given a held message, when its author sends it again, then nothing happens; other words under its id are MessageIdTaken', () => {
   const history = [held(M1, 'darn', 'rude')]
   const facts = {
     author: 'alice',
@@ -203,7 +203,7 @@ test('when somebody settles what a filter caught, then only a moderator above it
   }
 })
 
-test('given a held message, when it is dropped, or taken back by its author, then it is gone', () => {
+test('given a held message, when a moderator drops it or its author takes it back, then it is gone', () => {
   given(held(M1, 'darn', 'rude'))
     .when(ask(maria, drop(M1, 'not here'), RUDE))
     .happens(dropped(M1, 'not here'))
@@ -215,7 +215,7 @@ test('given a held message, when it is dropped, or taken back by its author, the
     .refuses({ _tag: 'MessageNotFound' })
 })
 
-test('given a filter that mutes and reports, when somebody is caught, then the message is posted, and they may not write until then', () => {
+test('given a filter that mutes and reports, when it catches somebody, then the message is posted, and they may not write until the mute ends', () => {
   const filters = [filter('loud', words('loud'), ['mute', 'report'])]
   const did = [posted(M1, 'LOUD'), acted(M1, 'loud', 'mute', at(60)), acted(M1, 'loud', 'report')]
   given()
@@ -238,7 +238,7 @@ test('given a filter that mutes and reports, when somebody is caught, then the m
     .types('MessagePosted')
 })
 
-test('given a filter that counts, when somebody writes more than that, then it acts; what was long ago does not count', () => {
+test('given a filter that counts, when somebody writes more than its count, then it acts; messages of long ago do not count', () => {
   const filters = [filter('often', often(2, 10))]
   const two = [posted(M1, 'a', 'alice', 0), posted(id(2), 'b', 'alice', 5)]
   const third = (seconds: number, by = alice) =>
@@ -254,7 +254,7 @@ test('given a filter that counts, when somebody writes more than that, then it a
     .types('MessagePosted')
 })
 
-test('given as many messages held of one person as may be, when they write another, then WordsHeld; an edit always', () => {
+test('given as many held messages of one person as there may be, when they write another, then it is refused as WordsHeld; an edit with such words always is', () => {
   const full = Array.from({ length: MAX_HELD_OF_ONE }, (_, n) => held(id(n + 10), 'darn', 'rude'))
   given(...full)
     .when(ask(alice, post(M1, 'darn'), RUDE))

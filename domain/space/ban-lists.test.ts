@@ -119,7 +119,7 @@ test('when there are more entries, patterns or lists than may be, then Invalid',
   assert.is(given(opened(), ...ten).when(asked(bob, follow([]))).decision._tag, 'Left')
 })
 
-test('given Matrix’s rules, then those about users of this server are read, and others passed over; what is written is read again', () => {
+test('given Matrix’s rules, then those about users of this server are read, and others skipped; rules that were written here can be read again', () => {
   const rule = (entity: string, more: object = {}) => ({
     type: 'm.policy.rule.user',
     state_key: `rule:${entity}`,

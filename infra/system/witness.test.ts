@@ -155,7 +155,7 @@ const caught = (state: string): ReadonlyArray<{ fault: string; shown: string; co
     .map((name) => JSON.parse(readFileSync(join(stateOf(state), name), 'utf8')))
 const witnessKey = (out: string) => parseCosignerKey(/^witness (\S+)$/m.exec(out)?.[1] ?? '')!
 
-test('given a log that only grows, then each checkpoint is cosigned, and what the witness keeps is signed by both', async () => {
+test('given a log that only grows, then each checkpoint is cosigned, and the witness keeps it with the signatures of both', async () => {
   for (const words of ['one', 'two', 'three']) {
     const note = await honest.say(words)
     const { code, out, err } = await look('grows', '--name', 'witness.test/w1')
@@ -200,7 +200,7 @@ test('given a forked log, then it is caught at its first checkpoint, whether the
   assert.is((await look('grows')).code, 0)
 })
 
-test('given a log that is rolled back, then it is caught at its first checkpoint', async () => {
+test('given a log that is rolled back, then the witness notices it at the first checkpoint', async () => {
   const old = await honest.say('before')
   assert.is((await look('back', '--name', 'witness.test/w2')).code, 0)
   await honest.say('after')

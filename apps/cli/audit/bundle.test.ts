@@ -447,7 +447,7 @@ test('presence audit check reads the file and the key, and nothing else', async 
   assert.match(said.at(-1)!, /^It does not hold: \d+ faults?\.$/)
 })
 
-test('given a log with witnesses, then its bundles have their signatures, which audit check can demand; one that is away, or another’s, is named', async () => {
+test('given a log with witnesses, then its bundles contain their signatures, which audit check can demand; a witness that can’t be reached, or has another key, is named', async () => {
   const state = openWitnessFolder(join(folder, 'witness'), 'witness.test/w1')
   const witness = createWitness(state, verifier, { now: Date.now })
   const server = await serveWitness(witness, { host: '127.0.0.1', port: 0, onError: assert.unreachable })

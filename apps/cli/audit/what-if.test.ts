@@ -23,7 +23,7 @@ const asked = async (...args: ReadonlyArray<string>): Promise<string[]> => {
 }
 const told = async (...args: ReadonlyArray<string>) => JSON.parse((await asked(...args, '--json'))[0]!)
 
-test('given a real room, when nothing other than what was is supposed, then every decision is what it was', async () => {
+test('given a real room, when the rules are supposed to be what they were, then every decision is what it was', async () => {
   const { decisions, differences, unexplained, not_comparable, events } = await told(
     '--set',
     'reactions_enabled=true',
@@ -32,7 +32,7 @@ test('given a real room, when nothing other than what was is supposed, then ever
   assert.ok(decisions > 100 && events >= decisions, `${decisions} of ${events}`)
 })
 
-test('given a real room, when slow mode is supposed, then nobody has two messages within that time that would have been posted', async () => {
+test('given a real room, when slow mode is supposed, then nobody has two messages within its interval among those that would have been posted', async () => {
   const { listed, by } = await told('--set', 'slow_mode_seconds=60')
   assert.ok(by['accepted > slow_down'] > 0)
   const refused = new Set(listed.map(({ event_id }: { event_id: string }) => event_id))
@@ -52,13 +52,13 @@ test('given a real room, when slow mode is supposed, then nobody has two message
   }
 })
 
-test('given words, then a line for each message and one with the sum', async () => {
+test('given words, then a line is printed for each message, and one with the sum', async () => {
   const lines = await asked('--words', 'the,a*')
   assert.match(lines.at(-1)!, /decisions, \d+ would have been otherwise; \d+ can't be compared/)
   for (const line of lines.slice(0, -1)) assert.match(line, /accepted, would have been (held|words_held)/)
 })
 
-test('given arguments that are wrong, then they are refused with a sentence', () => {
+test('given wrong arguments, then they are refused with a sentence', () => {
   const isMisused = (error: unknown): boolean => error instanceof Misused
   for (const args of [
     [],

@@ -32,7 +32,7 @@ const found = async (key: Verifier, at = url, now?: number) => {
   return `${finding!.is}: ${finding!.says} ${finding!.todo ?? ''}`
 }
 
-test('given a witness, then it is said whether it cosigned, lately, by the key that is named', async () => {
+test('given a witness, then the doctor says whether it cosigned lately, with the key that the settings name', async () => {
   assert.match(await found(witness.key), /^worth knowing: .* has cosigned nothing of doctor.test\/log yet/)
   const note = signCheckpoint({ origin: signer.name, size: 0, root: EMPTY_ROOT, extensions: [] }, signer)
   assert.equal(witness.consider({ note, old: 0, proof: [] }).kind, 'cosigned')

@@ -124,7 +124,7 @@ test('given somebody who asks for their data, then they get everything that they
   assert.is(messages.length, times)
 })
 
-test('given a legal hold on them, then nothing is erased, and the command says which, why, and by whom', async () => {
+test('given a legal hold on a person, then nothing is erased, and the command says which hold, why, and by whom', async () => {
   const log = connectEventLog({ url: instance.endpoints().eventStoreUrl })
   const at = '2026-01-01T00:00:00.000Z'
   const of = { hold: 'hold-1', subject: who, space: null, by: { kind: 'account', id: 'admin-one' }, at }

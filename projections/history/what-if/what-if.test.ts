@@ -41,7 +41,7 @@ const again = (
 const told = (differences: ReadonlyArray<Difference>) =>
   differences.map(({ actor, command, was, would, followed }) => [actor.id, command, was, would, followed])
 
-test('given slow mode, then a message too many is refused, and whoever waits is measured by what would have been posted', () => {
+test('given slow mode, then a message too soon is refused, and the wait is measured from the last message that would have been posted', () => {
   const past = madePast()
   for (const [n, seconds] of [0, 10, 20, 30, 40].entries()) past.send(alice, post(n), seconds)
   past.send(dave, post(9), 41)
@@ -57,7 +57,7 @@ test('given slow mode, then a message too many is refused, and whoever waits is 
   assert.equal([counts.decisions, counts.by], [6, { 'accepted > slow_down': 3 }])
 })
 
-test('given a filter of words, then the messages that it would have held; what was about them can’t be compared', () => {
+test('given a filter of words, then the messages that it would have held are listed; acts about them can’t be compared', () => {
   const past = madePast()
   past.send(alice, post(1, 'darn'), 0)
   past.send(dave, post(2, 'so?', 1), 1)
@@ -78,7 +78,7 @@ test('given a filter of words, then the messages that it would have held; what w
   assert.equal([counts.notComparable, counts.decisions], [3, 2])
 })
 
-test('given no guests, then a guest would not have come in, and what they did there can’t be compared', () => {
+test('given a rule against guests, then a guest would not have come in, and what they did there can’t be compared', () => {
   const past = madePast()
   past.send(guest(1), ask.join('a-guest'), 0)
   past.send(guest(1), ask.voice('a-guest-1', true), 1)
@@ -89,7 +89,7 @@ test('given no guests, then a guest would not have come in, and what they did th
   assert.is(counts.notComparable, 2)
 })
 
-test('given fewer seats, then whoever came when those were taken would have been turned away; with more, let in', () => {
+test('given fewer seats, then anybody who came when those were taken would have been turned away; given more, let in', () => {
   const past = madePast()
   past.send(bob, ask.settings({ max_users: 2 }), 0)
   past.send(alice, ask.join('alice'), 1)
@@ -103,7 +103,7 @@ test('given fewer seats, then whoever came when those were taken would have been
   ])
 })
 
-test('given settings that changed on the way, then what is supposed holds throughout', () => {
+test('given settings that changed in between, then the supposed ones hold throughout', () => {
   const past = madePast()
   past.send(bob, ask.settings({ chat_enabled: false }), 0)
   past.send(alice, post(1), 1)

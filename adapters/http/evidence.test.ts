@@ -2,6 +2,8 @@
 import { inflateRawSync } from 'node:zlib'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+// @ts-expect-error: plain JavaScript of the page.
+import { expanded, fromBase85 } from '../../apps/operations/export/evidence/page/squeezed.js'
 import { type TestHttp, testHttp } from '../../infra/testing/http.ts'
 import { connectSession } from '../postgres/session.ts'
 
@@ -36,7 +38,7 @@ test('given the owner, when the file is asked for, then it is HTML to save, with
   assert.match(String(headers['content-type']), /^text\/html/)
   assert.match(String(headers['content-disposition']), /^attachment; filename="post-alice-my-post\.html"$/)
   const packed = /id="record">([^<]*)</.exec(body)?.[1] ?? ''
-  const record = inflateRawSync(Buffer.from(packed, 'base64')).toString('utf8')
+  const record = expanded(inflateRawSync(fromBase85(packed)))
   assert.match(record, /"format":"dlux-presence-evidence"/)
   assert.match(record, /what carol said/)
   const look = http.log.all().findLast(({ type }) => type === 'AuditRead')

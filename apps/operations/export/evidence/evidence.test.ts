@@ -26,8 +26,8 @@ import { runProjector } from '../../../projector/projector.ts'
 import { exportBundleTo } from '../bundle.ts'
 import { evidenceOf } from './evidence.ts'
 // @ts-expect-error: the page's own, in plain JavaScript.
-import { expanded } from './page/squeezed.js'
-import { MARK, squeezed } from './squeeze.ts'
+import { expanded, fromBase85 } from './page/squeezed.js'
+import { base85, MARK, squeezed } from './squeeze.ts'
 
 type Context = { browser: Browser; page: Page; log: MemoryLog; bundle: string; html: string; asked: string[] }
 const test = suite<Context>('evidence')
@@ -218,12 +218,12 @@ const partsOf = (html: string) => {
     /^(.*id="record">)([^<]*)(<\/script>.*id="seal">)([^<]*)(<.*)$/s.exec(html) ?? []
   return { before, record, between, seal, after }
 }
-const packedOf = (html: string): Buffer => inflateRawSync(Buffer.from(partsOf(html).record, 'base64'))
+const packedOf = (html: string): Buffer => inflateRawSync(fromBase85(partsOf(html).record))
 /** The record's lines, with its marks replaced by the bytes that they stand for. */
 const linesOf = (html: string): string[] => expanded(packedOf(html)).split('\n')
 const withRecord = (html: string, packed: Buffer): string => {
   const { before, between, seal, after } = partsOf(html)
-  return `${before}${deflateRawSync(packed).toString('base64')}${between}${seal}${after}`
+  return `${before}${base85(deflateRawSync(packed))}${between}${seal}${after}`
 }
 /** The page with the record’s lines changed, which nobody signed. */
 const forged = (html: string, change: (lines: string[]) => void): string => {
@@ -443,6 +443,28 @@ each('given any text, then it is the same after squeezing and back', () => {
     ),
     { numRuns: Number(process.env.PROPERTY_RUNS ?? 200) },
   )
+})
+each('given any bytes, then base 85 is the only text that stands for them, and ends no script', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 40 }), fc.nat(), fc.nat(84), (bytes, at, other) => {
+      const text = base85(Buffer.from(bytes))
+      assert.equal([...fromBase85(text)], [...bytes])
+      assert.not.match(text, /[<>&\s"'\\]/)
+      if (text.length === 0) return
+      const where = at % text.length
+      const digit = base85(Buffer.from([other * 3]))[0]!
+      const altered = `${text.slice(0, where)}${digit}${text.slice(where + 1)}`
+      let read: Uint8Array | null = null
+      try {
+        read = fromBase85(altered)
+      } catch {
+        // It is not written as it was signed.
+      }
+      if (read !== null) assert.is(base85(Buffer.from(read)), altered)
+    }),
+    { numRuns: Number(process.env.PROPERTY_RUNS ?? 200) },
+  )
+  for (const wrong of [':::::', '0', '00<00']) assert.throws(() => fromBase85(wrong))
 })
 each('given a commitment, then it is made from the value in canonical form and the salt', () => {
   const salt = Buffer.alloc(16, 1).toString('base64')

@@ -37,3 +37,25 @@ export const squeezed = (text: string): Buffer => {
   length.writeUInt32BE(utf8.length)
   return Buffer.concat([length, utf8, ...pool])
 }
+
+/* ── as text ─────────────────────────────────────────────────────────────────────────────────────────────── */
+
+const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%()*+-;=?@^_`{|}~,.:'
+
+/** Four bytes as five digits of base 85, the first the greatest; at the end one digit more than there are bytes. None of them ends a
+ *  script in HTML. It takes a quarter more than the bytes, where base64 takes a third. */
+export const base85 = (bytes: Buffer): string => {
+  let text = ''
+  for (let at = 0; at < bytes.length; at += 4) {
+    const count = Math.min(4, bytes.length - at)
+    let value = 0
+    for (let i = 0; i < 4; i += 1) value = value * 256 + (i < count ? bytes[at + i]! : 0)
+    let five = ''
+    for (let i = 0; i < 5; i += 1) {
+      five = DIGITS[value % 85] + five
+      value = Math.floor(value / 85)
+    }
+    text += five.slice(0, count + 1)
+  }
+  return text
+}

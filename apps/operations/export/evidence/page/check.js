@@ -1,6 +1,6 @@
 // Whether a room's record in this file is what the log's key signed: the tree, every event in it, every word that is shown.
 import { bytesOf, equal, isSigned, joined, node, parseNote, sha256 } from '../../../../console/page/verify.js'
-import { base64, expanded } from './squeezed.js'
+import { base64, expanded, fromBase85 } from './squeezed.js'
 
 const utf8 = new TextEncoder()
 const ZERO = Uint8Array.of(0)
@@ -25,7 +25,7 @@ export const commitment = async (value, salt) => base64(await sha256(joined(exac
 
 /** The record's lines with the bytes that its marks stand for put back, but not yet what words give. */
 export const unpack = async (record) => {
-  const packed = new Blob([exactly(record)]).stream().pipeThrough(new DecompressionStream('deflate-raw'))
+  const packed = new Blob([fromBase85(record)]).stream().pipeThrough(new DecompressionStream('deflate-raw'))
   return expanded(new Uint8Array(await new Response(packed).arrayBuffer()))
 }
 

@@ -1,4 +1,4 @@
-/** Whose address is whose. */
+/** Which address a request counts for: the client's, behind whatever proxies. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { addressesIn, addressOf, clientAddress, isLoopback, networkOf } from './addresses.ts'

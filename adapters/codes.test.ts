@@ -14,7 +14,7 @@ const sources = FOLDERS.flatMap((folder) =>
     .map((name) => ({ name: `${folder}/${name}`, text: readFileSync(`${ROOT}${folder}/${name}`, 'utf8') })),
 )
 
-/** Wherever a code is written: `code: 'x'`, `said(400, 'x'`, the domain's `codeOf`, and what `Unavailable` names. */
+/** Collects every place in which a code is written: `code: 'x'`, `said(400, 'x'`, the domain's `codeOf`, and what `Unavailable` names. */
 const written = (): ReadonlyMap<string, string> => {
   const found = new Map<string, string>()
   for (const { name, text } of sources) {
@@ -32,7 +32,7 @@ const written = (): ReadonlyMap<string, string> => {
 
 test('every code that the sources can tell is listed, and every listed one can be told', () => {
   const told = written()
-  // A change of the sources' habit must not make this look at nothing.
+  // If the sources came to write codes in another way, this test must not silently find none.
   for (const known of ['banned', 'internal', 'resync', 'eventstore_unavailable', 'too_large'])
     assert.ok(told.has(known), known)
   for (const [code, file] of told)

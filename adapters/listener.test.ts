@@ -1,4 +1,4 @@
-/** What holds where notices do not arrive: behind a pooler in transaction mode, and after it mended its ways. */
+/** What holds if notifications do not arrive: behind a pooler in transaction mode, and after the pooler was set right. */
 import { randomBytes } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import pg from 'pg'

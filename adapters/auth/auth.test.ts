@@ -110,7 +110,7 @@ test('given a clock that is off, then the error says by how much, and what to do
   assert.match(await told(wallet('alice', late, signAs('alice', late))), /1 hour old .* serves 5 minutes/)
   const inMs = String(now)
   assert.match(await told(headers('alice', inMs, signAs('alice', inMs))), /in seconds, not milliseconds/)
-  // Where the time is right, nothing is said of it.
+  // If the time is right, the answer does not mention it.
   assert.is(
     await told(headers('alice', seconds(), signAs('bob', seconds()))),
     'The proof of who you are is not valid.',
@@ -169,7 +169,7 @@ test('given an address with too many wrong proofs, then it is told to wait, and 
   const good = wallet('alice', challenge, signAs('alice', challenge))
   const turnedAway = await auth.authenticate(good, undefined, '2001:db8::1')()
   assert.equal(turnedAway, E.left({ _tag: 'TooManyProofs', retryAfterSeconds: 1 }))
-  // It was not used up, a session goes on, and neither another network nor this machine's own is kept out.
+  // The challenge was not used up, a session goes on, and neither another network nor this machine's own is kept out.
   const { token } = auth.issue({ kind: 'account', id: 'alice' })
   const session = proofOfRequest({ authorization: `Bearer ${token}` })
   assert.ok(E.isRight(await auth.authenticate(session, undefined, '2001:db8::1')()))

@@ -1,4 +1,4 @@
-/** Whatever is shown, nobody is let in as an account but by that account's signature or token. */
+/** Whatever a client presents, it is let in as an account only by that account's signature or token. */
 
 import fc from 'fast-check'
 import * as E from 'fp-ts/lib/Either.js'
@@ -66,9 +66,9 @@ test('given any handshake with a part that is not alice’s own, then the caller
       fc.constantFrom('account', 'challenge', 'pubkey', 'signature'),
       odd,
       async (part, value) => {
-        // A number may be written as the same text; an object never is one.
+        // A number may stand for the same text; an object never stands for text.
         fc.pre(typeof value === 'object' || String(value) !== GOOD[part])
-        // All of bob's parts together would be bob's; one of them among alice's is nobody's.
+        // All of bob's parts together would prove bob; one of them among alice's proves nobody.
         assert.is(await account(proofOfHandshake({ ...GOOD, [part]: value })), null)
       },
     ),

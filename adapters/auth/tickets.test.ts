@@ -49,7 +49,7 @@ for (const [name, pair] of [
       const answer = await by.redeem(text, client, 'boot-9')()
       return E.isRight(answer) ? answer.right.caller.id : answer.left._tag
     }
-    // Another's end of it ends nothing.
+    // If another boot ends it, nothing ends.
     await one.over(id, 'boot-8')()
     assert.is(await used(), 'InvalidProof')
     await two.over(id, winner)()

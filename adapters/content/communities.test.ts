@@ -1,4 +1,4 @@
-/** Communities are Hive's: who moderates them, whether there is one at all, and what stands while no node answers. */
+/** Communities come from Hive: who moderates them, whether one exists at all, and what holds while no node answers. */
 import * as E from 'fp-ts/lib/Either.js'
 import pg from 'pg'
 import { suite } from 'uvu'
@@ -104,7 +104,7 @@ test('given strangers who open many communities, then those that Hive has are li
   const types = spaces.map(({ space_type }) => space_type)
   assert.is(types.filter((type) => type === 'community').length, 30)
   assert.ok(types.lastIndexOf('post') < types.indexOf('community'))
-  // Each is there once, whatever the page.
+  // Each is listed once, on whatever page.
   const paged: string[] = []
   for (let cursor = ''; ; ) {
     const page = (await http.app.inject({ url: `/api/spaces?limit=7${cursor}` })).json()
@@ -177,7 +177,7 @@ test('given 3,000 made-up communities that were opened before Hive was asked abo
     )
     const { total } = (await http.app.inject({ url: '/api/spaces?limit=1&offset=0&type=community' })).json()
     assert.ok(total < 100, `${total} are counted`)
-    // One of them that Hive has is listed once somebody asked for it, behind the posts.
+    // A community that Hive has is listed once somebody has asked for it, after the posts.
     http.hive.setCommunity('hive-701234', [['hive-701234', 'owner']])
     assert.is((await facts('hive-701234')).exists, true)
     const listed = (await list()).map(({ space_type, space_id }) => `${space_type}:${space_id}`)

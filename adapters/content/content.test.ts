@@ -86,7 +86,7 @@ test('the lobby is open to everybody and owned by the system’s admins; no othe
   assert.is((await facts({ type: 'global', id: 'elsewhere' }, account('admin-one'))).exists, false)
 })
 
-/** Until it is so: changes are heard, not polled for, so this ends within milliseconds. */
+/** Waits until it is so. Changes are heard, not polled for, so this takes milliseconds. */
 const until = async (so: () => Promise<boolean>) => {
   for (const end = Date.now() + 10_000; Date.now() < end; ) {
     if (await so()) return
@@ -132,7 +132,7 @@ test('given a database that stops answering, then what is cached counts, and the
   try {
     assert.ok(E.isRight(await behind.factsFor(document('2'), null)()))
     proxy.drop()
-    // Held beyond its time, but not for good.
+    // It is used beyond its time, but not forever.
     now = 61_000
     const known = await behind.factsFor(document('2'), account('bob'))()
     assert.is(E.isRight(known) && known.right.role, 'owner')
@@ -243,7 +243,7 @@ test('given a row that changes, then listeners hear about its space, or about ev
     await next
   }
   const isOurs = (space: SpaceRef | null) => space?.id === 'alice/my-post'
-  // What was changed before may still be told; and where it was deaf at first, it took a second change to be heard.
+  // News of the earlier change may still come; and if it was not listening at first, a second change was needed to be heard.
   while (!heard.some(isOurs)) await change()
   await change()
   for (const space of heard.slice(heard.findIndex(isOurs)))

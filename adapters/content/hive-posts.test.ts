@@ -1,4 +1,4 @@
-/** Any post of Hive can be a room at once, where no primary is followed. */
+/** If no primary is followed, any post of Hive can be a room at once. */
 import * as E from 'fp-ts/lib/Either.js'
 import pg from 'pg'
 import { suite } from 'uvu'
@@ -78,7 +78,7 @@ test('given no node that answers, then what is known counts, and other posts are
 test('given a stranger who makes up names, then Hive is asked 300 times a minute at most', async () => {
   now += 600_000
   const before = node.asked()
-  // A few at a time: each is answered within the node's time, also on a busy machine.
+  // A few at a time, so that each is answered within the node's timeout also on a busy machine.
   for (let at = 0; at < 500; at += 20)
     await Promise.all(Array.from({ length: 20 }, (_, n) => ask(`gina/made-up-${at + n}`)))
   assert.is(node.asked() - before, 300)

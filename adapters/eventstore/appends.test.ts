@@ -121,7 +121,7 @@ appends(
     proxy.heal()
     const settled = await settling
     const found = await read(direct, stream)
-    // Two appends raced for revision 1: one of them has it, and the settled one knows whether it is it.
+    // Two appends raced for revision 1: one of them got it, and the settled one knows whether that is itself.
     assert.is(found.length, 2)
     if (settled._tag === 'Right') assert.is(settled.right.position, found[1]!.position)
     else assert.equal(settled.left, { _tag: 'WrongExpectedRevision', actual: 1n })

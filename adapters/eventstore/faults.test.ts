@@ -19,7 +19,7 @@ const APPENDS = Number(process.env.FAULT_APPENDS ?? 1_500)
 const KILLS = Number(process.env.FAULT_KILLS ?? 2)
 const SEED = Number(process.env.FAULT_SEED ?? Date.now() % 1_000_000)
 const STREAMS = Math.max(4, CLIENTS)
-/** Appends that one client has under way at once. */
+/** How many appends one client has under way at once. */
 const AT_ONCE = 4
 
 /** mulberry32: the same numbers for the same seed. */
@@ -36,7 +36,7 @@ const random = (seed: number) => {
 const streamName = (n: number) => `space-post:someone/room-${n}`
 const some = <A>(next: () => number, from: ReadonlyArray<A>): A => from[Math.floor(next() * from.length)]!
 
-/** `told`: appends whose outcome was said: written, or another was first. */
+/** `told`: how many appends have a known outcome: written, or another was first. */
 type Run = { told: number; isOver: boolean }
 type Client = { readonly log: EventStoreLog; readonly proxy: FaultProxy }
 

@@ -1,4 +1,4 @@
-/** A node that is told to lag as the real server does: what it refuses against is more than what it shows. */
+/** A node that is made to lag as the real server does: it refuses because of events that it does not show yet. */
 import { randomUUID } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
@@ -25,7 +25,7 @@ test.after(async ({ node, logs }) => {
 
 type Run = { told: number; stale: number; readonly history: Array<AppendRecord | EndRecord> }
 
-/** Appends at the end that it knows, and looks where that is after each refusal. */
+/** Appends at the end that it knows, and reads where the end is after each refusal. */
 const work = async (log: EventStoreLog, run: Run): Promise<void> => {
   let end: bigint | null = null
   while (run.told < APPENDS) {
@@ -71,7 +71,7 @@ test('given several writers to one stream, then reads after a refusal may show l
   assert.ok(run.stale > 0, 'no read lagged')
   assert.equal(judge(all, run.history, { refusalsAhead: true }), [])
   assert.ok(judge(all, run.history).length > 0, 'by our node’s own rule something would be wrong')
-  // What was acknowledged is read at once, however much else lags.
+  // Acknowledged events can be read at once, however much other reads lag.
   const written = must(
     await logs[0]!.append('chat-own', 'any', [{ id: randomUUID(), type: 'Said', data: {}, metadata: {} }])(),
   )

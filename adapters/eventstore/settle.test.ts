@@ -16,11 +16,11 @@ import { someEvents } from './testing/helpers.ts'
 
 const settling = suite('settling appends')
 
-/** What happens to one request: it is carried out and answered, carried out unanswered, lost, carried out later than the
- *  client gave up, overtaken by someone else's append, or there is no connection. */
+/** What happens to one request: it is carried out and answered, carried out unanswered, lost, carried out after the
+ *  client gave up, or overtaken by someone else's append; or there is no connection. */
 type Fate = 'answered' | 'unanswered' | 'lost' | 'late' | 'overtaken' | 'unavailable'
 
-/** One stream, by the rules of EventStoreDB, with a fate for each request in turn; then all are answered. */
+/** One stream with EventStoreDB's rules. Each request in turn meets one of these fates; later requests are answered. */
 const modelLog = (fates: ReadonlyArray<Fate>) => {
   const events: RecordedEvent[] = []
   const late: Array<() => void> = []

@@ -1,4 +1,4 @@
-/** A room whose stream somebody deleted softly, so that it could be written again: to the product it is deleted, and stays so. */
+/** A room whose stream somebody deleted softly, so that it could be written again: for the product it is deleted, and stays so. */
 import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client'
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
@@ -28,7 +28,7 @@ test.after(async ({ stop }) => stop?.())
 
 let n = 0
 const id = () => uuid(++n, 0x5)
-/** A room of its own for each test, with who was in it and what was said. */
+/** Makes a room for one test, with a person in it and a message. */
 const room = async (log: EventLog): Promise<{ path: Commands; space: SpaceRef }> => {
   const space: SpaceRef = { type: 'post', id: `alice/room-${++n}` }
   const path = pathOn(log, { ids: countedIds(n) })
@@ -109,7 +109,7 @@ test('given a server that has not yet heard that its room is deleted, when it wr
   const { space, path } = await room(log)
   const before = await written(context, space)
   await client.deleteStream(streamName('space', space))
-  // The log itself takes it: the deletion left the stream's end where it was.
+  // The log itself accepts the append, because the deletion left the stream's end where it was.
   assert.is(await joins(path, space, 'carol'), 'done')
   const fresh = pathOn(log, { ids: countedIds(++n) })
   for (const asked of [joins(fresh, space, 'dave'), says(fresh, space), looks(fresh, space)])

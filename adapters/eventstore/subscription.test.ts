@@ -233,7 +233,7 @@ const fakeEvent = (n: number) => {
   return Buffer.from(response.serializeBinary())
 }
 const optionsOf = (call: ReadCall) => ReadReq.deserializeBinary(call.request).getOptions()!
-/** Where a read or subscription goes on from, by the number of its event. */
+/** The event number at which a read or subscription starts. */
 const startOf = (call: ReadCall) => {
   const all = optionsOf(call).getAll()!
   return all.hasPosition() ? Number(all.getPosition()!.getCommitPosition()) - 100 + 1 : 0
@@ -304,7 +304,7 @@ subscriptions(
     await until('all five', () => events.length >= 5)
     assert.equal(numbers(events), upTo(5))
     assert.is(subscription.state().lastError, 'the subscription went silent')
-    // This server never says that it has caught up, as those before 23.10 don't: a look at the log's end tells.
+    // This server never says that it has caught up, like those before 23.10; the client finds out by reading the log's end.
     await until('caught up', () => seen.caughtUp === 1)
     assert.is(subscription.state().head, 104n)
     await log.close()

@@ -14,7 +14,7 @@ const PASSWORD = 'a pass:word/with@signs'
 
 type Context = { dir: string; node: TestEventStore; otherAuthority: string; open: EventStoreLog[] }
 
-/** An authority and, signed by it, a certificate for localhost. */
+/** Makes an authority and a certificate for localhost that it signed. */
 const certificates = async (dir: string, name: string) => {
   const at = (end: string) => join(dir, `${name}-${end}`)
   const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'ignore' })

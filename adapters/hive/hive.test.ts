@@ -58,7 +58,7 @@ test('given the same signature with a high S, then it does not verify', async ()
   const high = (order - BigInt(`0x${low.slice(66)}`)).toString(16).padStart(64, '0')
   const flipped = (31 + ((Number.parseInt(low.slice(0, 2), 16) - 31) ^ 1)).toString(16)
   const signature = flipped + low.slice(2, 66) + high
-  // It is a true signature by the same key, as recovery shows.
+  // It is a valid signature by the same key: the key can be recovered from it.
   const digest = createHash('sha256').update('m').digest()
   assert.is(Signature.from(signature).getPublicKey(digest).toString(), devKeys('alice').posting.public)
   assert.is(right(await hive().verify({ account: 'alice', message: 'm', signature })()), false)
@@ -110,7 +110,7 @@ test('given a node that does not know the account, then the next one is asked; a
   assert.is(tag(await both.keysOf('nobody-here')()), 'UnknownAccount')
   assert.is(tag(await both.keysOf('nobody-here')()), 'UnknownAccount', 'held for a while')
   assert.equal([behind.asked(), node.asked()], [before[0]! + 1, before[1]! + 1])
-  // One that says nothing might have known: that is no word of the account.
+  // A node that did not answer might have known the account, so the others' answer proves nothing about it.
   node.set('nobody-here', 'broken')
   assert.is(tag(await hive([behind.url, node.url]).keysOf('nobody-here')()), 'HiveUnavailable')
   assert.is(tag(await hive([node.url, behind.url]).keysOf('nobody-here')()), 'HiveUnavailable')

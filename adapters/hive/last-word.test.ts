@@ -1,5 +1,5 @@
-/** A Hive node that knows nothing, or answers anything else than what it was asked, is never the last word: the next one is asked, and
- *  where there is none, that is trouble, and no word of what was asked for. */
+/** A Hive node that knows nothing, or answers something other than it was asked, does not decide: the next node is
+ *  asked, and if there is none, the result is trouble, and nothing is said about the account or post itself. */
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import * as E from 'fp-ts/lib/Either.js'
@@ -13,7 +13,7 @@ const test = suite('no last word')
 const authority = (key: string) => ({ weight_threshold: 1, account_auths: [], key_auths: [[key, 1]] })
 const KEYS = devKeys('alice')
 const POST = { author: 'alice', permlink: 'my-post', title: 'Mine', created: '2026-01-31T12:00:00' }
-/** What a node that is well answers, by what it is asked. */
+/** What a healthy node answers, by method. */
 const GOOD: Readonly<Record<string, unknown>> = {
   'condenser_api.get_accounts': [
     {

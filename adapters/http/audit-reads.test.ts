@@ -1,4 +1,4 @@
-/** Looks at the record are on it too, one by one while they are few, and summed up where somebody looks without end. */
+/** Looks at the audit log are events in it too, one by one while they are few, and summed up if somebody looks again and again. */
 import { randomUUID } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'

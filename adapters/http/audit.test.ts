@@ -1,4 +1,4 @@
-/** The audit log over HTTP: searched, paged, exported, and every look at it on it. */
+/** The audit log over HTTP: search, pages and export; and every look at it is an event in it. */
 import { randomUUID } from 'node:crypto'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -79,7 +79,7 @@ test('oldest first is newest first the other way round, and a cursor stays where
   do {
     const page = (await get(`/api/audit?limit=2&account=bob${cursor}`, auditor())).json()
     seen.push(...page.entries.map(({ position }: Row) => position))
-    // What comes meanwhile comes before what was seen, and moves nothing.
+    // Events that come meanwhile are listed before those already seen, and move none of them to another page.
     await send('POST', '/api/chat/document/123/messages', 'bob', { content: 'meanwhile' })
     cursor = page.next_cursor === null ? '' : `&cursor=${page.next_cursor}`
   } while (cursor !== '')
@@ -178,7 +178,7 @@ test('given a look, then it is on the log before it is answered, with who, at wh
   await http.settled()
   const [seen] = await entries('space=document:1&action=AuditRead', owner())
   assert.equal([seen?.user_account, seen?.target, seen?.ip_address], ['auditor', null, null])
-  // The export of all spaces, and a page of them, are one event each; one's own are none.
+  // The export of all spaces and a page of them are one event each; looks at one's own rows are none.
   const then = looks().length
   await get('/api/audit?format=ndjson', auditor())
   await get('/api/audit', auditor())
@@ -232,7 +232,7 @@ test('given an unknown filter, then the answer is 400 and names it', async () =>
     'correlation=a b',
     'cursor=nobody',
     'limit=101',
-    // As numbers they are none that the database has.
+    // As numbers, they are out of the database's range.
     `cursor=${cursor('9999999999999999999')}`,
     `cursor=${cursor('-9223372036854775809')}`,
     'from=0000-01-01',
@@ -283,7 +283,7 @@ test('given a misspelt filter, then the answer is 400 and names it and the one t
   assert.is(looks().length, before)
   for (const url of ['/api/audit', '/api/me/audit', `${SPACE}/audit`, `${SPACE}/replay`])
     assert.is((await get(`${url}?min_position=1`, auditor())).statusCode, 200, url)
-  // What DLUX's clients send goes on working, and a number against caches; where nothing is filtered, whatever they like.
+  // What DLUX's clients send goes on working, and so does a number against caches; calls without filters accept any parameter.
   for (const url of [
     '/api/spaces?limit=50&include_events=true&space_type=document',
     '/api/spaces?limit=20&offset=0&type=360',
@@ -312,7 +312,7 @@ test('given a stranger who tried a private space and one that does not exist, th
     assert.is(tried.status, 404)
     await send('POST', `/api/chat/document/${id}/messages`, stranger, { content: 'knock' })
   }
-  // The private space's own audit has them, for its owner.
+  // The private space's own audit log shows them to its owner.
   const settled = async () => {
     await http.settled()
     return (await entries('space=document:2&account=stranger', { ...http.bearer('bob') })).length === 2

@@ -1,4 +1,4 @@
-/** What costs much is counted by network and by account; what lasts, by its length. */
+/** Costly reads are counted per network and per account, and long answers by their length. */
 import { Readable } from 'node:stream'
 import fastify from 'fastify'
 import * as E from 'fp-ts/lib/Either.js'
@@ -35,9 +35,9 @@ test('given one account with many addresses, when it asks for what costs much, t
   )
   assert.equal(codes.slice(4), [429, 429, 429])
   assert.is.not(await ask(http.bearer('grace'), urls[0]!), 429)
-  // Guests have no allowance of their own: each would be another.
+  // Guests have no allowance per account, since anybody can be a new guest at each request.
   for (const _ of urls) assert.is.not(await ask(http.guest(), urls[0]!), 429)
-  // What costs little goes on.
+  // Cheap reads go on.
   assert.is(await ask(http.bearer('frank'), '/api/spaces'), 200)
   http.clock.ms += 60_000
   assert.is.not(await ask(http.bearer('frank'), urls[1]!), 429)
@@ -45,7 +45,7 @@ test('given one account with many addresses, when it asks for what costs much, t
 })
 
 const caller = { kind: 'account', id: 'frank' } as const
-/** A server with one answer of so many parts, each worth one of its allowance, from another address each time. */
+/** A server with one answer of `parts` parts, each of which uses up one of the allowance, read from another address each time. */
 const serving = async (perMinute: number, parts: number) => {
   const clock = { ms: 0, now: () => clock.ms }
   const app = fastify()
@@ -83,7 +83,7 @@ const serving = async (perMinute: number, parts: number) => {
 test('given an answer that is longer than the allowance, then it comes completely, and no faster than the allowance refills', async () => {
   const { length, waits, ms } = await serving(60, 180)
   assert.is(length, 180 * PAID_CHARACTERS)
-  // One is taken when it is asked for, so 59 are there; one comes each second.
+  // The request itself takes one, so 59 are left at once; then there is one more each second.
   assert.ok(waits.slice(0, 59).every((wait) => wait === 0))
   assert.ok(waits.slice(59).every((wait) => wait > 0 && wait <= 1_001))
   assert.ok(Math.abs(ms - 121_000) < 1_000, String(ms))

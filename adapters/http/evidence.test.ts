@@ -1,4 +1,4 @@
-/** Who gets a room's record as a file, and what is in it. */
+/** Who may have a room's record as a file, and what is in it. */
 import { inflateRawSync } from 'node:zlib'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -1,4 +1,5 @@
-/** The feed: what happened since a place, each event once, in order, with the one before it, as long as one may. */
+/** The feed: the events after a position, each once, in order, with a reference to the one before it, for as long as
+ *  the caller may read them. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { testHttp } from '../../infra/testing/http.ts'
@@ -35,7 +36,7 @@ const once = async (query: string, who: object = as('bob')) => {
   assert.is(response.statusCode, 200, response.body)
   return parsed(response.body)
 }
-/** A feed that stays open, and all that came of it so far. */
+/** A feed that stays open, and everything received from it so far. */
 const open = async (query: string, headers: Record<string, string>) => {
   const response = await fetch(`${url}/api/feed?${query}`, { headers })
   assert.is(response.status, 200)

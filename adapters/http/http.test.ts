@@ -71,7 +71,7 @@ test('given the wallet’s join, then it holds a seat and returns everything tha
   assert.is(credential, createHmac('sha1', 'turn-secret').update(username).digest('base64'))
   const again = ok(await call('GET', POST, { headers: { authorization: `Bearer ${body.session_token}` } }))
   assert.is(again.has_access, true)
-  // In the words of `space-joined`: who may enter has access, with no role of its own.
+  // As `space-joined` says it: whoever may enter has `access`, which is not a role that was granted.
   assert.is(again.permission, 'access')
   refused(await call('POST', `${POST}/join`, join), 401, 'invalid_proof')
 })
@@ -238,7 +238,7 @@ test('given half a proof, somebody else’s, or a field that nobody reads, then 
   for (const payload of [{ user: 'erin' }, { acount: 'erin', challenge, signature }, { token: 'x' }])
     refused(await session(payload), 400, 'invalid_body')
   refused(await call('POST', '/api/auth/challenge', { payload: { acount: 'erin' } }), 400, 'invalid_body')
-  // Nothing of it was used up.
+  // The challenge was not used up.
   assert.is(ok(await session({ account: 'erin', challenge, signature })).identity.id, 'erin')
   assert.is(ok(await session({})).identity.kind, 'guest')
 })
@@ -292,7 +292,7 @@ test('an owner changes settings, grants, bans and mutes; others are refused and 
     }),
   )
   ok(await call('DELETE', `${at}/permissions/dave`, as('carol', { reason: 'done' })))
-  // One who is gone already is not there any more, as was asked.
+  // A kick of somebody who has already left succeeds: they are not there, as was asked.
   ok(await call('POST', `${at}/kick`, as('carol', { session_id: 'none' })))
   refused(await call('POST', `${at}/kick`, as('carol', {})), 400, 'invalid_session_id')
 
@@ -306,7 +306,7 @@ test('chat: said, rewritten, reacted to, deleted; the same message_id or Idempot
   const first = ok(await call('POST', at, as('alice', { content: 'hello', message_id })))
   assert.is(first.message_id, message_id)
   assert.is(first.display_name, 'alice')
-  // Sent again it is answered alike, whole.
+  // Sent again, it gets the same whole answer.
   assert.equal(ok(await call('POST', at, as('alice', { content: 'hello', message_id }))), first)
   refused(await call('POST', at, as('alice', { content: 'other', message_id })), 409, 'conflict')
   const key = {
@@ -543,7 +543,7 @@ test('given a method that an address does not support, then 405 and those that i
   assert.is(refusal(await call('DELETE', '/api/%61udit?account=bob')), 'GET, HEAD, OPTIONS')
   assert.is(refusal(await call('PROPFIND' as never, '/metrics')), 'GET, HEAD, OPTIONS')
   assert.is((await call('OPTIONS', '/api/audit')).headers.allow, 'GET, HEAD, OPTIONS')
-  // A private space, to its owner and to a stranger, one that is not there, and an id that is none.
+  // A private space, for its owner and for a stranger, a space that does not exist, and an invalid id.
   const told = []
   for (const space of ['document/2', 'document/none-such', `document/${'x'.repeat(300)}`])
     for (const who of ['carol', 'dave']) {
@@ -751,7 +751,7 @@ test('metrics are Prometheus text, and the documentation names every call', asyn
   assert.is(docs.body.paths['/api/spaces/{type}/{id}/join'].post.requestBody.required, false)
   const operations = Object.values<Json>(docs.body.paths).flatMap((one) => Object.values<Json>(one))
   assert.is(new Set(operations.map((one) => one.operationId)).size, operations.length)
-  // Each answer has a shape, and no reference leads nowhere.
+  // Each answer has a schema, and every reference leads to one.
   for (const { operationId, responses } of operations)
     for (const { content } of Object.values<Json>(responses))
       for (const media of Object.values<Json>(content ?? {})) assert.ok(media.schema, operationId)
@@ -816,7 +816,7 @@ test('bytes that are not HTTP, and endless headers, are answered in the same sha
     'GET /api/health HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n',
   )
   assert.match(rather, /^HTTP\/1\.1 200 /)
-  // Node keeps the first of two: which of them was meant is nobody's to guess.
+  // Node keeps the first of two headers, but nobody can know which one was meant.
   const [alice, bob] = ['alice', 'bob'].map((one) => http.bearer(one).authorization)
   const both = await say(
     `GET /api/me/audit HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: ${alice}\r\nauthorization: ${bob}\r\n\r\n`,
@@ -882,13 +882,13 @@ test('given too many costly reads of any kind from one address, then slow_down, 
   assert.ok(codes.slice(0, 4).every((code) => code !== 429))
   assert.equal(codes.slice(4), [429, 429])
   assert.is((await from('203.0.113.9', '/api/spaces')).statusCode, 200)
-  // A search for words counts as three, an export as all that there is.
+  // A search for words counts as three requests, an export as the whole allowance.
   assert.is((await from('203.0.113.11', '/api/audit?text=hello')).statusCode, 200)
   assert.is((await from('203.0.113.11', '/api/audit?text=hello')).statusCode, 429)
   assert.is((await from('203.0.113.12', '/api/audit?format=csv')).statusCode, 200)
   assert.is((await from('203.0.113.12', '/api/audit')).statusCode, 429)
   assert.is.not((await from('203.0.113.10', costly[0]!)).statusCode, 429)
-  // This machine's own addresses are a proxy's.
+  // This machine's own addresses belong to proxies.
   for (let n = 0; n < 6; n += 1) assert.is.not((await from('127.0.0.1', costly[0]!)).statusCode, 429)
   await small.close()
 })

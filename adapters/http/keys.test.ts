@@ -1,4 +1,4 @@
-/** API keys: shown once, worth what they were granted, and nothing from the moment they are revoked. */
+/** API keys: shown once, with exactly the rights that they were granted, and none from the moment they are revoked. */
 import pg from 'pg'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -14,7 +14,7 @@ type Method = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE'
 const as = (account: string): Record<string, string> => ({ ...http.bearer(account) })
 const by = (secret: string) => ({ authorization: `Bearer ${secret}` })
 
-/** `what`: a method and an address. */
+/** `what`: a method and a path. */
 const call = async (what: string, who: object, body?: object) => {
   const [method, url] = what.split(' ') as [Method, string]
   const response = await http.app.inject({

@@ -1,4 +1,4 @@
-/** A right that ends, ends the answers that last: within a second, with a word why. */
+/** When a right ends, the long answers that depend on it end within a second, and say why. */
 import pg from 'pg'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -24,9 +24,10 @@ const send = async (method: 'PUT' | 'POST' | 'DELETE', path: string, who: object
 }
 
 type Watching = {
-  /** Resolves when something came. */
+  /** Resolves once something has arrived. */
   readonly first: Promise<string>
-  /** All that came, when it is over, and how many ms after `from` (of `performance.now`). */
+  /** Resolves at the end of the answer to everything that arrived, and to how many milliseconds passed since `from` (of
+   *  `performance.now`). */
   readonly end: (from: number) => Promise<{ readonly text: string; readonly ms: number }>
 }
 const watch = async (path: string, headers: Record<string, string>): Promise<Watching> => {
@@ -62,13 +63,13 @@ const lastOf = (text: string) =>
 test.before(async () => {
   await send('PUT', `${DOCUMENT}/permissions/mona`, as('bob'), { permission: 'moderate' })
   await send('POST', '/api/chat/document/2/messages', as('bob'), { content: 'a secret' })
-  // An hour lies between: a replay at half speed is in the middle of it for as long as anybody looks.
+  // An hour passes between the events, so a replay at half speed stays in the middle of it for the whole test.
   http.clock.ms += 3_600_000
   await send('POST', '/api/chat/document/2/messages', as('bob'), { content: 'a later secret' })
   await http.settled()
 })
 
-/** The bearer's token, of a moderator; what ends it, and what is said then. */
+/** How a moderator's right to an answer ends, and what the last line says then. */
 type Ending = readonly [why: string, end: (who: Record<string, string>) => Promise<unknown>, code: string]
 const ENDINGS: ReadonlyArray<Ending> = [
   ['the role is revoked', () => send('DELETE', `${DOCUMENT}/permissions/mona`, as('bob')), 'space_not_found'],
@@ -81,7 +82,7 @@ const ENDINGS: ReadonlyArray<Ending> = [
   ],
 ]
 
-/** As it was at first. */
+/** Makes everything as it was at first. */
 const restore = async (): Promise<void> => {
   await db.query("UPDATE collaboration_documents SET is_deleted = false WHERE id = '2'")
   while ((await http.app.inject({ url: DOCUMENT, headers: as('bob') })).statusCode === 404);
@@ -139,7 +140,7 @@ test('given a read that waits for the tables, when its token is revoked meanwhil
   const asked = paths.map((path) =>
     http.app.inject({ url: `${path}?min_position=${position}`, headers: who }),
   )
-  // Each has shown its token by now: it is looked at before anything is waited for.
+  // Each request's token has been checked by now, since that happens before anything is waited for.
   await new Promise((resolve) => setImmediate(resolve))
   await send('DELETE', '/api/auth/session', who)
   await send('POST', '/api/chat/document/2/messages', as('bob'), { content: 'at last' })

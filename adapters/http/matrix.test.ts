@@ -1,6 +1,6 @@
-/** Every role, every call that shows what happened, every kind of space: nobody reads an audit that is not theirs, and
- *  to a stranger a private space is one that does not exist. The cells are generated; what each must be is said here, in
- *  words of its own. */
+/** Every role, every call that shows what happened, every kind of space: nobody reads an audit log that they may not
+ *  read, and to a stranger a private space looks like one that does not exist. The cases are generated; the expected
+ *  results are written here independently of the product's rules. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { testHttp } from '../../infra/testing/http.ts'
@@ -8,7 +8,7 @@ import { testHttp } from '../../infra/testing/http.ts'
 const test = suite('roles by calls')
 const http = await testHttp()
 
-/** Who is what in `document:1` (public, alice's) and `document:2` (private, bob's) alike. */
+/** Who has which role, in `document:1` (public, alice's) and in `document:2` (private, bob's) alike. */
 const ROLES = {
   stranger: () => http.bearer('peggy'),
   guest: () => http.guest('guest:aaaaaaaaaaaa'),
@@ -42,13 +42,13 @@ const NAMES: Record<string, string> = {
 
 const ALL_SEEING: ReadonlyArray<RoleName> = ['auditor', 'system admin']
 const RUNNING: ReadonlyArray<RoleName> = ['moderator', 'admin', 'owner']
-/** To whom the private space is there at all. */
+/** The roles that may know of the private space at all. */
 const KNOWING: ReadonlyArray<RoleName> = [...ALL_SEEING, ...RUNNING, 'access']
 
 type Shows = 'rows' | 'moment'
 type Call = { readonly url: (id: string) => string; readonly shows: Shows; readonly accept?: string }
 const events = new Map<Space, string>()
-/** An event of the space; of a space that is not there, the private one's. */
+/** An event of the space; for the space that does not exist, one of the private space. */
 const eventOf = (id: string) => events.get(id === IDS.public ? 'public' : 'private')!
 const CALLS: Record<string, Call> = {
   audit: { url: (id) => `/api/spaces/document/${id}/audit?limit=100`, shows: 'rows' },
@@ -65,12 +65,12 @@ const CALLS: Record<string, Call> = {
   'why an event': { url: (id) => `/api/spaces/document/${id}/why?event=${eventOf(id)}`, shows: 'moment' },
 }
 
-/** The status that the cell must have. */
+/** The expected status of this case. */
 const expected = (role: RoleName, space: Space, { shows }: Call): number => {
   if (space === 'none') return ALL_SEEING.includes(role) && shows === 'rows' ? 200 : 404
   if (space === 'private' && !KNOWING.includes(role)) return 404
   if (ALL_SEEING.includes(role) || RUNNING.includes(role)) return 200
-  // One's own rows are there for anyone who may know of the space; a moment of it is everybody's in it.
+  // Anybody who may know of the space may read their own rows; a moment of the space is for everybody in it.
   return shows === 'rows' ? 200 : 403
 }
 
@@ -154,7 +154,7 @@ for (const [name, call] of Object.entries(CALLS))
         assert.is(response.statusCode, status, `${cell}: ${response.body.slice(0, 200)}`)
         cells += 1
         if (status === 404) {
-          // To the byte like a space that is not there.
+          // Byte for byte like a space that does not exist.
           const none = await ask(role, 'none', call)
           assert.equal([response.body, response.statusCode], [none.body, none.statusCode], cell)
           assert.equal(Object.keys(response.headers), Object.keys(none.headers), cell)
@@ -215,7 +215,7 @@ test('all spaces at once are for auditors; everybody else gets what concerns the
             [row.user_account, row.guest_id, row.target].includes(NAMES[role] ?? 'nobody'),
             `${role} ${url}`,
           )
-      // The one who was banned from a space that they may not know of does not hear of it.
+      // Somebody who was banned from a space that they may not know of does not learn of the ban.
       if (role === 'banned') assert.not.ok(rows.some(({ space_id }) => space_id === '2'))
     }
 })

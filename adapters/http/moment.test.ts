@@ -238,7 +238,7 @@ test('given a client that goes away in the middle of a slow replay, then the ser
   assert.match(new TextDecoder().decode(value), /SpaceOpened/)
   gone.abort()
   await reader.read().catch(() => {})
-  // Closing waits for every answer under way: one that went on would hold it for minutes.
+  // Closing waits for every answer under way, so one that did not end would delay it for minutes.
 })
 
 test('given a room whose beginning is in an archive that is not at hand, when a moment of it is requested, then 410, with the archive and its place; callers without the right get the usual answer', async () => {

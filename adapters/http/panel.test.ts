@@ -1,4 +1,4 @@
-/** What DLUX's wallet and panel ask for over REST, call by call, with the answer that each reads. */
+/** The REST calls of DLUX's wallet and panel, one by one, each with the answer that the client reads. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type TestHttp, testHttp } from '../../infra/testing/http.ts'
@@ -216,7 +216,7 @@ test('given a page of networked-aframe, then the scripts that it loads from its 
   assert.match(String(script.headers['content-type']), /javascript/)
   assert.match(script.body, /Redistribution and use in source and binary forms/)
   assert.is((await http.app.inject('/easyrtc/LICENSE')).statusCode, 200)
-  // networked-aframe 0.11 names its room before it connects, and pages bring whichever Socket.IO they have.
+  // networked-aframe 0.11 sets its room before it connects, and pages include whichever Socket.IO they have.
   assert.not.match(script.body, /Attempt to join room without a valid connection/)
   assert.not.match(script.body, /json\.emit/)
 })

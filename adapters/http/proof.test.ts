@@ -1,4 +1,4 @@
-/** Checkpoints and proofs over HTTP, and who gets which. */
+/** Checkpoints and proofs over HTTP, and who may have which. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { SIGNER, testHttp } from '../../infra/testing/http.ts'
@@ -103,7 +103,7 @@ test('given only tiles, then a program for transparency logs proves the same wit
   assert.equal(await rootAt(signed.size, tiles), signed.root)
   for (const [i, event] of http.log.all().slice(0, signed.size).entries())
     assert.ok(verifyInclusion(leafOf(event), i, await inclusionProof(i, signed.size, tiles), signed))
-  // One that is narrower than today's is still there, and what no checkpoint covers is not.
+  // A tile of an earlier, smaller tree is still served; what no checkpoint covers is not.
   assert.is((await get('/tlog/tile/0/000.p/1')).rawPayload.length, 32)
   await say('alice', '1', 'after the checkpoint')
   await http.settled()
@@ -126,7 +126,7 @@ test('given an event of a private space, then a stranger’s answer is the same,
     const at = await get(`/api/audit/proof/inclusion?position=${hidden.position}`, headers)
     assert.equal(at.body, (await get('/api/audit/proof/inclusion?position=999999999', headers)).body)
   }
-  // A size that is wrong says nothing either.
+  // A wrong size reveals nothing either.
   const sized = await get(`/api/audit/proof/inclusion?event=${hidden.id}&size=0`, http.bearer('peggy'))
   assert.is(sized.json().code, 'event_not_found')
   for (const [who, event, status] of [

@@ -12,7 +12,7 @@ test.before(async (context) => {
   context.http = await testHttp()
   const set = await ask(context.http, `PATCH ${ROOM}/settings`, 'alice', { max_users: 1, queue: true })
   assert.is(set.status, 200)
-  // Somebody has the only seat.
+  // Somebody takes the only seat.
   assert.is((await ask(context.http, `POST ${ROOM}/join`, 'carol', {})).status, 200)
 })
 test.after(({ http }) => http.close())

@@ -1,5 +1,5 @@
-/** A space that a caller may not know of looks, to the byte, like one that does not exist: every call by every kind of
- *  caller, on a private document, a hidden post and their missing twins. */
+/** A space that a caller may not know of looks, byte for byte, like one that does not exist: every call, by every kind
+ *  of caller, for a private document, a hidden post, and their counterparts that do not exist. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { setImmediate } from 'node:timers/promises'
 import pg from 'pg'
@@ -38,7 +38,7 @@ const answer = async (
   return { status: response.statusCode, headers: rest, body: response.body }
 }
 
-/** Something has happened in the private ones, so that there is a history to give away. */
+/** Things have happened in the private spaces, so that there is a history to leak. */
 test.before(async () => {
   for (const [space, owner] of [
     ['document/2', 'bob'],
@@ -63,7 +63,7 @@ for (const [name, headers] of Object.entries(callers))
       ['post/alice/hidden-draft', 'post/alice/hidden-drafx'],
     ] as const)
       for (const sample of ABOUT_A_SPACE) {
-        // The whole audit log is a system admin's to see, and every space's cases are theirs to handle.
+        // A system admin may read the whole audit log and handle every space's cases.
         if (AUDITORS.has(name) && THEIRS.test(sample.url(''))) continue
         const who = headers()
         const [there, none] = [await answer(sample, hidden, who), await answer(sample, missing, who)]
@@ -157,10 +157,10 @@ test('the same work is done for both: Postgres is asked the same for a private s
   try {
     let all = 0
     for (const sample of ABOUT_A_SPACE) {
-      // What either remembers of a space it remembers by now.
+      // Afterwards, everything that is cached about either space is cached.
       for (const space of ['document/2', 'document/7']) await statements(sample, space)
       const [there, none] = [await statements(sample, 'document/2'), await statements(sample, 'document/7')]
-      // A refusal does not wait for what was asked beside: that may still be on its way to a connection.
+      // A refusal does not wait for queries that were started beside it: they may still be waiting for a connection.
       const late = Date.now() + 5_000
       while (there.length !== none.length && Date.now() < late) await setImmediate()
       assert.equal(there, none, `${sample.method} ${sample.url('{space}')}`)

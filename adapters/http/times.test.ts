@@ -1,9 +1,9 @@
-/** Times in requests: every call that takes one reads it as UTC, takes no number for a date, and no range that ends before it begins. */
+/** Times in requests: every call reads them as UTC, rejects numbers as dates, and rejects ranges that end before they begin. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { testHttp } from '../../infra/testing/http.ts'
 
-// Wherever this runs: a time without a zone is UTC's.
+// In whatever zone the server runs, a time without a zone is UTC.
 process.env.TZ = 'Asia/Tokyo'
 
 const test = suite('times in requests')
@@ -31,7 +31,7 @@ test.before(async () => {
   await http.settled()
 })
 
-/** Calls with a range, and what else they need. */
+/** Calls that take a range, and their other parameters. */
 const RANGES = [
   '/api/audit',
   '/api/me/audit',
@@ -61,7 +61,7 @@ const WRONG = [
   '2026-01-31T12:00:00[Europe/Berlin]',
   '%D9%A2%D9%A0%D9%A2%D9%A6-01-31',
   '2026-01-31%00',
-  // A plus sign that is not escaped is a blank: it could be meant as either.
+  // A plus sign that is not escaped means a blank, so the sender's intention is not certain.
   '2026-01-31T12:00:00+02:00',
   '2026-05-04%2012:00:00',
 ]
@@ -109,7 +109,7 @@ test('given a range of one day, then it contains all of that day, and nothing of
   assert.is(await asked(DAY, DAY), 2)
   assert.is(await asked(`${DAY}T00:00:00`, `${DAY}T00:00:00`), 1)
   assert.is(await asked(DAY, '2026-05-05'), 3)
-  // In Tokyo it is the day after already, and nobody cares.
+  // In Tokyo it is already the next day, which must not matter.
   assert.is(await asked(`${DAY}T23:59:59.999`, `${DAY}T23:59:59.999`), 1)
 })
 
@@ -135,7 +135,7 @@ for (const [url, names] of [
   })
 
 test('given the end of a ban or a mute, when it is malformed or past, then it is refused', async () => {
-  // What no JSON says at all is refused as that.
+  // Text that is not JSON is refused as such.
   const texts = WRONG.map(decodeURIComponent).filter((one) => !one.includes('\0'))
   for (const kind of ['bans', 'mutes'])
     for (const until of [...texts, 1_900_000_000, '2020-01-01', true, {}, '']) {

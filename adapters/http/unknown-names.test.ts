@@ -1,5 +1,5 @@
-/** A name that nobody reads: on calls that filter it would quietly show more than was asked for, on calls that prove it would make a
- *  guest of an account. Which calls those are is read off the documentation. */
+/** Unknown parameters: on calls that filter, ignoring one would quietly show more than was asked for; on calls that
+ *  prove an identity, it would make an account a guest. Which calls these are is read from the documentation. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { testHttp } from '../../infra/testing/http.ts'
@@ -47,7 +47,7 @@ const codeOf = async (method: 'GET' | 'POST', url: string, payload?: object) => 
     response.headers['content-type']?.toString().includes('json') && response.json().code,
   ]
 }
-/** Each name with a letter more, and some that callers of other systems use. */
+/** Each known name with one letter more, and some that other systems use. */
 const UNKNOWN = [
   'offset',
   'space_type',

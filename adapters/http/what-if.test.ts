@@ -1,4 +1,4 @@
-/** What if, over REST: who may ask, what is answered, and what is refused. */
+/** “What if” over REST: who may ask, what is answered, and what is refused. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type TestHttp, testHttp } from '../../infra/testing/http.ts'

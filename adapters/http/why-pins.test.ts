@@ -1,4 +1,4 @@
-/** Why an entity may be pinned, changed and unpinned, over REST, of what is on the log. */
+/** Explanations over REST, from the log, of why an entity may be pinned, changed and unpinned. */
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -17,7 +17,7 @@ const send = (by: Caller, command: SpaceCommand) => {
   http.clock.ms += 1_000
   return http.commands.space({ by, id: crypto.randomUUID(), space, command })()
 }
-/** Where its event stands. */
+/** Returns the position of its event. */
 const done = async (by: Caller, command: SpaceCommand): Promise<string> => {
   const sent = await send(by, command)
   if (E.isLeft(sent)) throw new Error(JSON.stringify(sent.left))
@@ -59,7 +59,7 @@ test('given an entity that is pinned, changed and unpinned, then each act is exp
       ['UnpinEntity', 'alice', 'accepted', true],
     ],
   )
-  // The setting that says who may is among what was looked at.
+  // The setting that says who may do it is among the rules that were checked.
   for (const { rules } of [explained[0], explained[2]])
     assert.ok(JSON.stringify(rules).includes('scene_pin'), JSON.stringify(rules))
 })

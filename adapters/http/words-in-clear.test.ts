@@ -1,5 +1,6 @@
-/** Words that nobody could erase: into every place of every call that takes text something is put that is found again. On the log, as
- *  it is sealed, it stands only where docs/privacy.md says so, and nowhere of what was refused. */
+/** Looks for words that nobody could erase: recognizable words are put into every place of every call that accepts
+ *  text. On the log, as it is sealed, they may stand only where docs/privacy.md says so, and none of a refused request
+ *  may be there. */
 import { randomUUID } from 'node:crypto'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -16,7 +17,7 @@ const { mark, words, count } = createMarks()
 type Json = Readonly<Record<string, unknown>>
 // biome-ignore lint/suspicious/noExplicitAny: of whatever shape
 const { paths } = (http.app as any).swagger() as { paths: Record<string, any> }
-/** The fields that the documentation has for a call. */
+/** The fields that the documentation lists for a call. */
 const fieldsOf = ({ method, url }: Sample): ReadonlyArray<string> => {
   const asked = url('document/1').split('?')[0]!.split('/')
   const path = Object.keys(paths).find((one) => {
@@ -30,7 +31,7 @@ const fieldsOf = ({ method, url }: Sample): ReadonlyArray<string> => {
   const body = path === undefined ? undefined : paths[path][method.toLowerCase()].requestBody
   return Object.keys(body?.content?.['application/json']?.schema?.properties ?? {})
 }
-/** The body with words in each of its places, and deeper and beside where they belong. */
+/** The body with marked words in each of its places, deeper inside them, and beside them. */
 const marked = (sample: Sample): ReadonlyArray<object> => {
   const base = (typeof sample.body === 'object' && sample.body !== null ? sample.body : {}) as Json
   const names = new Set([...Object.keys(base), ...fieldsOf(sample)])
@@ -79,7 +80,7 @@ test('given callers without rights, when they put words into every field, then n
     headers: { ...http.bearer('alice') },
   })
   const from = http.log.all().length
-  // Of a private document, and of none.
+  // For a private document, and for one that does not exist.
   assert.is(await sendAll('document/2', http.guest()), 0)
   assert.is(await sendAll('document/none', http.bearer('peggy')), 0)
   assert.is(await sendAll('document/1', http.bearer('mallory')), 0)
@@ -88,7 +89,7 @@ test('given callers without rights, when they put words into every field, then n
   assert.ok(refused.every(({ type }) => type === 'CommandRefused' || type === 'SpaceOpened'))
   assert.equal(await placesIn(http.log, from), {
     words: [],
-    // Names of sessions, rooms and people, each of their grammar.
+    // Names of sessions, rooms and people, in their own forms.
     names: [
       'CommandRefused data.asked.sessionId',
       'CommandRefused data.asked.subspace',

@@ -14,7 +14,7 @@ const right = <T>(either: E.Either<unknown, T>): T => {
   if (E.isLeft(either)) throw new Error(JSON.stringify(either.left))
   return either.right
 }
-/** As if the boot had last renewed so long ago. */
+/** As if the boot had last renewed its lease `ms` milliseconds ago. */
 const age = (boot: string, ms: number) =>
   pool.query(
     sql.unsafe`UPDATE presence_leases SET renewed_at = renewed_at - ${ms}::float8 * interval '1 millisecond'

@@ -1,4 +1,4 @@
-/** A database that knows the migrations by former names is the same as one that is made today. */
+/** A database that records the migrations by former names ends like one that is created today. */
 import pg from 'pg'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -6,7 +6,7 @@ import { testDatabase } from '../../infra/testing/postgres.ts'
 import { FORMER_NAMES, knownAs } from './former-migrations.ts'
 import { type Migration, migrate, pendingMigrations, readMigrations } from './migrate.ts'
 
-/** What was released, by the names of then. */
+/** What each release contained, by the names of its time. */
 const RELEASED: Readonly<Record<string, string>> = {
   '0001_read_models.sql': 'a138fcf247505e9bd4ab41ad32bac1d8c4ce3419854e8e4421e6d7633f6e3f42',
   '0920_privacy.sql': 'b3b6c25496d44a4d0f1fe5b0ae5cb45254743be68bcc255cd25d9aba25ef24eb',
@@ -73,7 +73,7 @@ test('given a database migrated under the former names, when it is migrated toda
   try {
     const former = formerly(today)
     assert.ok(former.length < today.length)
-    // A program of then knew its files by their names alone.
+    // A program of that time identified its files by name alone.
     await asking(
       older.url,
       'CREATE TABLE public.schema_migrations (name text PRIMARY KEY, hash text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())',

@@ -1,5 +1,5 @@
 // needs: pgbouncer
-/** A lock that is held for alive by something else than who took it: behind a real PgBouncer. */
+/** A lock that stays held although the process that took it has lost it: behind a real PgBouncer. */
 import { randomBytes, randomUUID } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import pg from 'pg'

@@ -1,4 +1,4 @@
-/** A Postgres that says nothing: whoever asks is told so within two seconds, and is answered again as soon as it is back. */
+/** A Postgres that does not answer: every caller gets an error within two seconds, and is answered again as soon as it is back. */
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
 import { suite } from 'uvu'
@@ -63,7 +63,7 @@ test('given a frozen Postgres, when anything is asked, then it is unavailable wi
     assert.equal(answer._tag === 'Left' && answer.left._tag, 'PostgresUnavailable')
   const took = performance.now() - began
   assert.ok(took < 3_000, `${took} ms`)
-  // More are not given to it, and are told as soon.
+  // Further queries are not sent to it, and fail just as fast.
   const again = performance.now()
   for (const answer of await Promise.all(questions.map((ask) => ask()))) assert.ok(E.isLeft(answer))
   assert.ok(performance.now() - again < 3_000)

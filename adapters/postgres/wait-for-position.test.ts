@@ -1,4 +1,4 @@
-/** Waiting reads: however many wait, Postgres is asked once in a while for all of them. */
+/** Reads that wait for a position: however many wait, one query at intervals serves them all. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { testDatabase } from '../../infra/testing/postgres.ts'

@@ -7,7 +7,7 @@ import type { SubjectKey } from './seal.ts'
 const test = suite('keys ahead')
 const KEY: SubjectKey = { generation: 1, key: createSecretKey(Buffer.alloc(32)) }
 
-/** A vault that answers when it is let, and remembers. */
+/** A vault that answers when the test lets it, and remembers what it was asked. */
 const slowVault = () => {
   const held = new Map<string, SubjectKey>()
   const asked: Array<ReadonlyArray<string>> = []

@@ -155,7 +155,7 @@ test('given acts of one person from one place, then the place is sealed once, fo
   assert.match(seals[0]!, /^1c\./)
   assert.is(seals[0], seals[1])
   assert.is(new Set(seals).size, 4)
-  // By the one who wrote it, who remembers, and by another, who opens it.
+  // Read by the process that wrote it, which remembers the key, and by another, which must unwrap it.
   for (const reader of [sealed, sealedLog(log, vault)]) {
     const read = await reader.readAll({ limit: 10 })()
     if (E.isLeft(read)) throw new Error(read.left._tag)

@@ -75,7 +75,7 @@ test.after.each(async ({ node }) => {
   await node.stop()
 })
 
-/** As through our proxy, which says where the client is. */
+/** As if through our proxy, which adds the client's address. */
 const from = (ip: string) => ({ extraHeaders: { 'x-forwarded-for': ip } })
 type Refused = Error & { readonly passing?: string }
 const refusal = async (connecting: Promise<unknown>): Promise<Refused> => {
@@ -97,7 +97,7 @@ test('given an address with all its sockets in use, when one more comes, then it
   assert.is(error.passing, 'slow_down')
   assert.is(counts.get('presence_sockets_refused'), 1)
   await node.connect(null, from('192.0.2.2'))
-  // What a client writes there itself is not believed.
+  // An address that the client writes there itself is not believed.
   await refusal(node.connect(null, from('198.51.100.7, 192.0.2.1')))
   first.close()
   await until('the first is gone', () => node.sockets.io.engine.clientsCount === 2)

@@ -1,4 +1,4 @@
-/** What the socket's events are documented to have is what they have: each event of the documents is heard, and is of its schema. */
+/** The socket's events agree with their documentation: each documented event is received, and fits its schema. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import {
@@ -25,7 +25,7 @@ const wrongWith = ({ event, payload }: Heard): ReadonlyArray<string> => {
   // A frame of bytes has no fields.
   return event === 'scene-frame' ? [] : complaintsOf(schemaOf(documented), payload, event)
 }
-/** Sends only what is documented, and is acknowledged. */
+/** Sends an event after checking it against its documentation, and expects an acknowledgement. */
 const does = async (client: Client, event: string, payload: object = {}) => {
   const documented = CLIENT_EVENTS[event]
   assert.ok(documented, `${event} is not documented`)

@@ -37,7 +37,7 @@ test('given two people in a room on one node, when one signals the other, then o
   const { payload } = await bobby.until('it', ({ event }) => event === 'webrtc-ice-candidate')
   assert.equal(payload, { candidate, fromSocketId: alice.id, fromUser: 'alice' })
   assert.is(carol.of('webrtc-ice-candidate').length, 0)
-  // A null candidate ends the candidates: it is a value like any other. None at all is not.
+  // A null candidate ends the list of candidates, so it is a valid value; a missing one is not.
   assert.is((await alice.ask('webrtc-ice-candidate', { targetSocketId: bobby.id, candidate: null })).ok, true)
   assert.is((await alice.ask('webrtc-offer', { targetSocketId: bobby.id })).code, 'invalid_offer')
 })
@@ -122,7 +122,7 @@ test('given a crowd that moves at once, then each hears the newest of everybody 
 
   const [, bobby, carol, daisy] = ids as [string, string, string, string]
   for (const id of [bobby, carol]) sending.newest(room, id, moved(id, 4))
-  // Of one on another process.
+  // A message of somebody on another process.
   sending.newest(room, 'elsewhere', { ...moved('elsewhere', 4), isThere: () => true })
   await io.sockets.sockets.get(bobby)?.leave(room)
   const [, , , hers] = crowd
@@ -256,7 +256,7 @@ test('given a roomâ€™s budget, when more moves than it allows, then each senderâ
   ])
   const names = (now: number, room = 'a') => budget.affordable(room, waiting, 5, now).map(([name]) => name)
   assert.equal(names(0), ['small', 'middle', 'large'])
-  // That was 2,500 of 1,000.
+  // That used 2,500 of a budget of 1,000.
   assert.equal(names(1_000), [])
   assert.ok(budget.wait(['a']) > 400, `${budget.wait(['a'])} ms`)
   assert.equal(names(1_000, 'b'), ['small', 'middle', 'large'], 'each room has its own')
@@ -266,7 +266,7 @@ test('given a roomâ€™s budget, when more moves than it allows, then each senderâ
   assert.equal(whole.affordable('b', waiting, 5, 0), [], 'and all have one together')
 })
 
-/** Another processâ€™s messages, by hand. */
+/** A relay by which the test plays another process. */
 const byHand = () => {
   let bring: (room: string, message: unknown) => void = () => {}
   const relay: Relay = {
@@ -292,7 +292,7 @@ test('given an update that comes late from another process, when its sender has 
     ] as const) {
       const alice = await there.connect('account:alice')
       const { id } = alice
-      // Before the news of it: as Redis is faster than the log.
+      // It arrives before the news from the log, as Redis is faster than the log.
       bring({ kind: 'aframe', from: id, data: { early: reason } })
       await alice.ask('join-space', POST)
       await bobby.until('early', ({ payload }) => payload.entityData?.early === reason)

@@ -1,4 +1,4 @@
-/** What a primary's row becomes here, whatever real tables hold. */
+/** What a primary's row becomes here, with the values that real tables contain. */
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

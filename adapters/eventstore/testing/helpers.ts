@@ -1,4 +1,4 @@
-/** What the tests of this folder share: events, waiting for a condition, and a server that misbehaves as a test tells it. */
+/** Helpers of this folder's tests: events, waiting for a condition, and a server that misbehaves as a test wants. */
 import { randomUUID } from 'node:crypto'
 import * as grpc from '@grpc/grpc-js'
 import { type Either, isRight } from 'fp-ts/lib/Either.js'

@@ -1,7 +1,7 @@
-/** Judges a test's run: does what clients were told, and when, agree with what is on the log? */
+/** Judges a test's run: whether the answers that clients got, and when they got them, agree with what is on the log. */
 import type { AppendError, Appended, ExpectedRevision, RecordedEvent } from '../../../domain/ports.ts'
 
-/** Times are of one clock, in ms. */
+/** All times are of one clock, in milliseconds. */
 export type AppendRecord = {
   readonly kind: 'append'
   readonly stream: string

@@ -1,6 +1,6 @@
 /**
- * This adapter beside the client's own calls, on one node and one machine, in turns:
- * `node adapters/eventstore/testing/speed.ts` (SPEED_APPENDS: how many single appends; ten times as many in batches).
+ * Compares this adapter with the official client's own calls, in turns, on one node and one machine: `node
+ * adapters/eventstore/testing/speed.ts` (SPEED_APPENDS: how many single appends; ten times as many in batches).
  */
 import { randomUUID } from 'node:crypto'
 import { EventStoreDBClient, jsonEvent, START, streamNameFilter } from '@eventstore/db-client'

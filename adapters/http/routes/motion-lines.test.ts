@@ -1,4 +1,4 @@
-/** What a replay says of blocks of motion that it can't show. */
+/** What a replay says about blocks of motion that it can't show. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { SpaceRef } from '../../../domain/names.ts'
@@ -23,7 +23,7 @@ const row = (number: number): MotionRow => ({
   kept_until: 4e12,
   position: `${number}`,
 })
-/** Blocks of one track: those with a fault can't be read, the others show nobody. */
+/** Blocks of one track: the faulty ones can't be read, the others contain nobody's motion. */
 const readerOf = (numbers: ReadonlyArray<number>, faulty: ReadonlyArray<number>): MotionReader => ({
   between: async () => numbers.map(row),
   last: async () => null,

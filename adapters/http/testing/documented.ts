@@ -5,7 +5,7 @@ type Any = any
 const kindOf = (value: unknown): string =>
   value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value
 
-/** What is wrong with `value`, with its path. If the schema names properties, every property that is there must be among them. */
+/** What is wrong with `value`, each with its path. If the schema names properties, every property of the value must be among them. */
 const complaints = (document: Any, schema: Any, value: unknown, at: string): string[] => {
   if (schema.$ref !== undefined)
     return complaints(document, document.components.schemas[schema.$ref.split('/').at(-1)], value, at)

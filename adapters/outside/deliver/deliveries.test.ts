@@ -1,4 +1,5 @@
-/** Deliveries: signed, in order, each with the one before, again until they are taken, as long as its maker may see them. */
+/** Deliveries: signed, in order, each naming the one before, repeated until they are accepted, and only while the
+ *  subscription's maker may see the events. */
 import { createHmac } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -16,7 +17,7 @@ const test = suite('deliveries')
 const http = await testHttp()
 const as = (account: string): Record<string, string> => ({ ...http.bearer(account) })
 
-/** One who receives: all that came, and what it answers. */
+/** Each receiver: everything that it received, and what it answers. */
 const receivers = new Map<string, { got: Got[]; answer: (got: Got) => number }>()
 const server = createServer((request: IncomingMessage, response: ServerResponse) => {
   let body = ''

@@ -1,4 +1,4 @@
-/** In order in each room, whatever takes how long; told as delivered only up to the first that is not. */
+/** Each room's events are delivered in order, however long each takes, and count as delivered only up to the first that is not. */
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

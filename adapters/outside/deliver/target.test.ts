@@ -1,4 +1,4 @@
-/** Deliveries go to the public Internet alone, whatever a name says. */
+/** Deliveries go to public addresses only, whatever address a name resolves to. */
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -104,6 +104,12 @@ test('given a held message, then its author learns of it, moderators see it, and
 }) => {
   const sent = await done(http, `POST ${CHAT}`, 'dave', { content: 'Oh DARN!' })
   assert.equal([sent.held, sent.content], [true, 'Oh DARN!'])
+  // Sent again, it still waits.
+  const again = await done(http, `POST ${CHAT}`, 'dave', {
+    content: 'Oh DARN!',
+    message_id: sent.message_id,
+  })
+  assert.equal([again.held, again.message_id], [true, sent.message_id])
   assert.equal(await contents(http), [])
   const { messages } = await done(http, `GET ${ROOM}/filtered`, 'maria')
   assert.equal(

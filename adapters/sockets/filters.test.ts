@@ -37,6 +37,8 @@ test('given a held message, then only its writer gets news of it, on either node
   assert.is((await alice.ask('filter-set', rude)).ok, true)
   const sent = await dave.ask('chat-message', { content: 'darn it' })
   assert.equal([sent.ok, sent.held], [true, true])
+  const repeated = await dave.ask('chat-message', { content: 'darn it', message_id: sent.message_id })
+  assert.equal([repeated.ok, repeated.held], [true, true])
   for (const own of [dave, again]) {
     const { payload } = await hears(own, 'message-held')
     assert.is(payload.message_id, sent.message_id)

@@ -7,6 +7,7 @@ import { canonicalId } from '../../domain/chat/text.ts'
 import { parseSpace, type SpaceRef } from '../../domain/names.ts'
 import type { Accepted, Commands, Ids } from '../../domain/ports.ts'
 import type { SpaceCommand } from '../../domain/space/commands.ts'
+import { isWaiting } from '../waiting-message.ts'
 import { type Answer, doneAt, failed, notInRoom, told } from './answers.ts'
 import { commandIn, type Elsewhere, ON_WIRE, type OnWire, payloadOf } from './command-payloads.ts'
 import type { Ephemeral } from './ephemeral/parts.ts'
@@ -69,7 +70,11 @@ export const createRequests = (deps: {
   const onChat =
     <A>(
       commandOf: (asked: A, place: RoomPlace) => ChatCommand,
-      answerOf: (accepted: Accepted<ChatEvent>, command: ChatCommand) => Answer,
+      answerOf: (
+        accepted: Accepted<ChatEvent>,
+        command: ChatCommand,
+        space: SpaceRef,
+      ) => Answer | Promise<Answer>,
     ) =>
     async (member: Member, asked: A): Promise<Answer> => {
       const { place } = member
@@ -78,11 +83,19 @@ export const createRequests = (deps: {
       const command = commandOf(asked, place)
       const outcome = await commands.chat({ ...senderOf(member), space, id: ids.uuid(), command })()
       if (E.isLeft(outcome)) return failed(outcome.left)
-      return answerOf(outcome.right, command)
+      return answerOf(outcome.right, command, space)
     }
-  const messageAnswer = (accepted: Accepted<ChatEvent>, { messageId }: ChatCommand): Answer => {
-    const isHeld = accepted.events.some(({ type }) => type === 'MessageHeld')
-    return doneAt(accepted, { message_id: canonicalId(messageId), ...(isHeld ? { held: true } : {}) })
+  const messageAnswer = (accepted: Accepted<ChatEvent>, { messageId }: ChatCommand): Answer =>
+    doneAt(accepted, { message_id: canonicalId(messageId) })
+  /** The same, and whether the message waits for a moderator: one that is sent again may still. */
+  const postAnswer = async (
+    accepted: Accepted<ChatEvent>,
+    { messageId }: ChatCommand,
+    space: SpaceRef,
+  ): Promise<Answer> => {
+    const id = canonicalId(messageId)
+    const isHeld = await isWaiting(commands, space, id, accepted.events)
+    return doneAt(accepted, { message_id: id, ...(isHeld ? { held: true } : {}) })
   }
 
   const CHAT = { channel: 'chat' } as const
@@ -104,7 +117,7 @@ export const createRequests = (deps: {
             messageType: asked.message_type ?? 'text',
             parentMessageId: asked.parent_message_id ?? null,
           }),
-          messageAnswer,
+          postAnswer,
         ),
         CHAT,
       ),

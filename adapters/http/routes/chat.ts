@@ -8,6 +8,7 @@ import { derivedUuid } from '../../../domain/ids.ts'
 import { parseSubspace, type SpaceRef } from '../../../domain/names.ts'
 import type { Accepted } from '../../../domain/ports.ts'
 import type { MessageRecord } from '../../../projections/read-models.ts'
+import { isWaiting } from '../../waiting-message.ts'
 import { AnySubspace, Content, Limit, MessagePlace, optional, Text, Uuid } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
 import { CATCH_UP_MS, type EndpointRequest, mount, NEW_GUEST, WRITTEN } from '../endpoint.ts'
@@ -37,6 +38,7 @@ const posted = async (
   if (event !== undefined) return wordsOf({ ...event.data, createdAt: event.data.at })
   const held = accepted.events.find((one) => one.type === 'MessageHeld')
   if (held !== undefined) return { ...wordsOf({ ...held.data, createdAt: held.data.at }), held: true }
+  if (await isWaiting(deps.commands, space, messageId, accepted.events)) return { held: true }
   await deps.readModels.waitFor(accepted.position, CATCH_UP_MS)()
   const row = await deps.readModels.message(space, messageId)()
   return row._tag === 'Left' || row.right === null ? {} : wordsOf(row.right)

@@ -41,7 +41,7 @@ const folder = mkdtempSync(join(tmpdir(), 'bundle-'))
 
 const log = memoryLog()
 // What the tests say at odd times, as several clocks would; and texts that canonical JSON is particular about.
-for (const all of fc.sample(anyEvents(60), { numRuns: 12, seed: 5 }))
+for (const all of fc.sample(anyEvents(60), { numRuns: 30, seed: 8 }))
   for (const { stream, event } of all) log.push(stream, event)
 for (const [i, text] of ['\ud800 alone', '\u2028 é 👍 \\ "', '{"event":1}', ''].entries()) {
   const { stream, event } = recorded(

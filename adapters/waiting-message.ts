@@ -1,0 +1,19 @@
+/** Whether a message that was just sent waits for a moderator. */
+import * as E from 'fp-ts/lib/Either.js'
+import type { ChatEvent } from '../domain/chat/events.ts'
+import type { SpaceRef } from '../domain/names.ts'
+import type { Commands } from '../domain/ports.ts'
+
+/** `events`: those of the command that sent it. One that was sent before has none, and is looked for. */
+export const isWaiting = async (
+  commands: Pick<Commands, 'lookFiltered'>,
+  space: SpaceRef,
+  messageId: string,
+  events: ReadonlyArray<ChatEvent>,
+): Promise<boolean> => {
+  if (events.length > 0) return events.some(({ type }) => type === 'MessageHeld')
+  const looked = await commands.lookFiltered(space)()
+  if (E.isLeft(looked)) return false
+  const caught = looked.right.caught.get(messageId)
+  return caught?.held === true
+}

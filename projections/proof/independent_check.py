@@ -1,8 +1,8 @@
 """Checks a bundle with nothing but Python's standard library, from docs/proof.md alone.
 
-    python3 independent_check.py BUNDLE VKEY
+    python3 independent_check.py BUNDLE VKEY [WITNESS_VKEY]…
 
-Prints what is wrong and where, and ends with 1; or says that it holds, and ends with 0.
+Prints what is wrong and where, and ends with 1; or says that it holds, and ends with 0. Each witness named must have cosigned it.
 """
 import base64
 import hashlib
@@ -77,11 +77,11 @@ def ed25519_verify(public, message, signature):
 
 # ── keys, notes, checkpoints ────────────────────────────────────────────────────────────────────────────────
 
-def parse_key(vkey):
+def parse_key(vkey, kind=1):
     name, ident, encoded = vkey.strip().split("+", 2)
     key = base64.b64decode(encoded, validate=True)
-    if len(key) != 33 or key[0] != 1:
-        raise ValueError("not an Ed25519 key")
+    if len(key) != 33 or key[0] != kind:
+        raise ValueError("not an Ed25519 key of this kind")
     if hashlib.sha256(name.encode() + b"\n" + key).digest()[:4].hex() != ident:
         raise ValueError("the key's id is not its own")
     return name, bytes.fromhex(ident), key[1:]
@@ -111,6 +111,24 @@ def open_note(note, key):
             return None
         held = True
     return text if held else None
+
+
+def is_cosigned(note, key):
+    """Whether a witness cosigned it, at whatever time."""
+    name, ident, public = key
+    text, gap, signatures = note.rpartition("\n\n")
+    for line in signatures.split("\n"):
+        parts = line.split(" ")
+        if gap == "" or len(parts) != 3 or parts[1] != name:
+            continue
+        signature = base64.b64decode(parts[2], validate=True)
+        if len(signature) != 76 or signature[:4] != ident:
+            continue
+        time = int.from_bytes(signature[4:12], "big")
+        message = f"cosignature/v1\ntime {time}\n{text}\n"
+        if ed25519_verify(public, message.encode(), signature[12:]):
+            return True
+    return False
 
 
 # ── the tree ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -274,7 +292,7 @@ def only(line, name):
     return value[name]
 
 
-def check(path, vkey):
+def check(path, vkey, witnesses=()):
     faults = []
     key = parse_key(vkey)
     with open(path, "rb") as file:
@@ -385,13 +403,20 @@ def check(path, vkey):
                 faults.append((number, f"{ours.split(' ')[0]}: it is not what was sealed"))
     except (ValueError, AttributeError) as error:
         faults.append((last, f"seal: {error}"))
+    for witness in witnesses:
+        witness_key = parse_key(witness, 4)
+        try:
+            if not is_cosigned(only(checkpoint_line, "checkpoint"), witness_key):
+                raise ValueError(f"{witness_key[0]} did not cosign it")
+        except (ValueError, AttributeError) as error:
+            faults.append((2, f"checkpoint: {error}"))
     return faults
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) < 3:
         sys.exit(__doc__)
-    found = check(sys.argv[1], sys.argv[2])
+    found = check(sys.argv[1], sys.argv[2], sys.argv[3:])
     for number, fault in found:
         print(f"line {number}, {fault}")
     print("It holds." if not found else f"{len(found)} faults")

@@ -84,6 +84,7 @@ let eventsRead = 0
 /** The witnesses that cosign the bundles' checkpoints. */
 const witnesses: WitnessPlace[] = []
 let cosignedBundle: Buffer = Buffer.alloc(0)
+let itsWitness = ''
 const bundleOf = async (
   from: string | null,
   to: string | null,
@@ -391,7 +392,7 @@ test('given a careful alteration of an event, its absence, the order, a proof, a
     rewrite(part, (lines) => {
       lines[2] = lines[2]!
         .replace('"voice":false', '"voice":true')
-        .replace('"max_users":50', '"max_users":51')
+        .replace(/"max_users":(\d+)/, (_, seats) => `"max_users":${Number(seats) + 1}`)
     }),
   )
   assert.ok(
@@ -460,6 +461,7 @@ test('given a log with witnesses, then its bundles contain their signatures, whi
     const bundle = await bundleOf(null, null)
     assert.equal((await check(bundle)).faults, [])
     cosignedBundle = bundle
+    itsWitness = witness.key.vkey
     const file = join(folder, 'cosigned')
     writeFileSync(file, bundle)
     const call = async (...args: ReadonlyArray<string>) => {
@@ -526,16 +528,23 @@ if (python === undefined)
   console.log('There is no Python 3 here: the independent check of bundles is not run.')
 else
   test('an independent check, written from docs/proof.md alone, agrees', async () => {
-    const run = (bytes: Buffer) => {
+    const run = (bytes: Buffer, ...witnessed: ReadonlyArray<string>) => {
       const file = join(folder, 'other')
       writeFileSync(file, bytes)
-      const done = spawnSync(python, [CHECK, file, verifier.vkey], { encoding: 'utf8' })
+      const done = spawnSync(python, [CHECK, file, verifier.vkey, ...witnessed], { encoding: 'utf8' })
       return { status: done.status, said: `${done.stdout}${done.stderr}` }
     }
     for (const bytes of [whole, part, cosignedBundle, await bundleOf(null, null, undefined, odd)]) {
       const good = run(bytes)
       assert.is(good.status, 0, good.said)
     }
+    const witnessed = run(cosignedBundle, itsWitness)
+    assert.is(witnessed.status, 0, witnessed.said)
+    const unseen = run(whole, itsWitness)
+    assert.match(
+      `${unseen.status} ${unseen.said}`,
+      /^1 .*line 2, checkpoint: witness.test\/w1 did not cosign it/s,
+    )
     const lines = split(whole)
     for (const row of [0, 1, 2, 3, lines.length - 3, lines.length - 2]) {
       const turned = Buffer.from(whole)

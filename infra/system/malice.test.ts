@@ -131,6 +131,11 @@ const writeElsewhere = async (context: Context): Promise<void> => {
   })
   for (const [i, reason] of MALICE.slice(0, 40).entries())
     await send(context, owner, `PUT ${LOBBY}/mutes/bad${i}bad`, { reason })
+  for (const [i, text] of MALICE.slice(-6).entries()) {
+    const reporter = await tokenOf(context.url, `reporter${i}`)
+    await send(context, reporter, `POST ${LOBBY}/reports`, { subject: 'writer0', text })
+  }
+  await send(context, owner, 'POST /api/holds', { subject: 'alice', reason: MALICE[0]! })
   const pool = new pg.Pool({ connectionString: product.endpoints().databaseUrl, max: 1 })
   const { rows } = await pool.query('SELECT count(*)::int AS n FROM posts')
   assert.ok(rows[0].n > 0)
@@ -266,13 +271,23 @@ test('given the console, then none of the texts runs in any view, whoever looks'
     [`${room}/record`]: '.record tbody tr',
     '#/search?space=global%3Alobby': '.record tbody tr',
     '#/person/writer1?space=global%3Alobby': '.record tbody tr',
-    '#/me': 'section[aria-label=held]',
+    [`${room}/cases`]: 'section[aria-label=queue] li a',
+    [`${room}/filters`]: 'section[aria-label="set a filter"]',
+    [`${room}/what-if`]: 'section[aria-label=question]',
+    '#/me': 'section[aria-label=erasure] [role=note]',
+    '#/operations': 'section[aria-label="legal holds"] li',
   }
   const opened = await open(browser, `${url}/console#/rooms`, { account: 'alice', token: owner })
   for (const [hash, ready] of Object.entries(views)) {
     await opened.page.evaluate(`location.hash = ${JSON.stringify(hash)}`)
     await opened.page.waitForSelector(`main ${ready}`)
     await assertHarmless(opened, url, hash)
+    if (!hash.endsWith('/cases')) continue
+    await opened.page.click('section[aria-label=queue] li a')
+    await opened.page.waitForSelector('section[aria-label=steps] li')
+    const steps = await opened.page.$eval('section[aria-label=steps]', (one) => one.textContent ?? '')
+    assert.ok(steps.includes(MALICE.at(-1)!), steps.slice(0, 300))
+    await assertHarmless(opened, url, 'a case')
   }
   for (const words of MALICE.slice(0, 40)) {
     const part = encodeURIComponent(words)

@@ -1,4 +1,4 @@
-/** Files that somebody gives: with a mark or none, packed or not, and never more of them than fits. */
+/** Files that a user names: with or without a byte order mark, compressed or not, and never read beyond the limit. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

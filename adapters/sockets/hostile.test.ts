@@ -1,4 +1,4 @@
-/** What somebody does who means no good, or whose network does not: everything at once, in the wrong order, too often. */
+/** What an attacker or a broken network may do: everything at once, in the wrong order, too often. */
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -199,7 +199,7 @@ for (let seed = 1; seed <= RUNS; seed += 1)
     }
     const alice = await node.connect('account:alice')
     await alice.ask('join-space', POST)
-    // Two tabs of each.
+    // Two tabs of each person.
     const crowd: Client[] = []
     for (const name of ['bobby', 'carol', 'daisy'])
       for (let tab = 0; tab < 2; tab += 1) crowd.push(await node.connect(`account:${name}`))
@@ -232,7 +232,7 @@ for (let seed = 1; seed <= RUNS; seed += 1)
       else await new Promise((resolve) => setImmediate(resolve))
     }
     const open = () => crowd.filter(({ socket }) => socket.connected)
-    // An acknowledgement that was lost with its socket will not come.
+    // Acknowledgements that were lost with their sockets never come, so this does not wait for all of them.
     await Promise.race([Promise.all(asked), until('all is answered', () => open().length === 0)])
     await until('every departure is in the log', () => node.sockets.state().departing === 0)
     const looked = await Promise.all(

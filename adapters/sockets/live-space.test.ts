@@ -38,7 +38,7 @@ const posted: ChatEvent = {
   },
 }
 
-/** A room that `hearers` hear, what it is told, and how often. */
+/** A room with `hearers` sockets, which notes what they are sent, and how often. */
 const room = (hearers: number) => {
   const live = liveSpace({ type: 'global', id: 'lobby' })
   for (let i = 0; i < hearers; i++) listenIn(live, 'main')

@@ -154,7 +154,7 @@ test.after.each(async ({ node, rejections }) => {
   assert.is(({} as { isAdmin?: boolean }).isAdmin, undefined)
 })
 
-/** Whatever it was, the one who sends it is answered, and the others hear nothing that is malformed. */
+/** Whatever is sent, its sender gets an answer, and the others receive nothing malformed. */
 const CODES =
   /^(invalid_[a-z_]+|session_not_found|space_not_found|message_not_found|forbidden|conflict|slow_down|too_large)$/
 
@@ -176,7 +176,7 @@ test('given every event with every malformed value as its payload and in every f
   for (let round = 0; round < ROUNDS; round += 1)
     for (const event of EVENTS) {
       for (const value of VALUES) await check(event, value)
-      // Several at once too: the answers do not wait for each other.
+      // Several are sent at once: the answers do not wait for each other.
       await Promise.all(
         FIELDS.flatMap((field) =>
           VALUES.filter((value) => value.length < 5_000).map((value) => {
@@ -189,7 +189,7 @@ test('given every event with every malformed value as its payload and in every f
       )
     }
   assert.ok(sent > 10_000 * ROUNDS, `${sent} payloads`)
-  // The room still works, and the sender is still itself.
+  // The room still works, and the sender keeps its identity.
   await mallory.ask('join-space', JSON.stringify(POST))
   assert.is((await mallory.ask('chat-message', '{"content":"still here"}')).ok, true)
   await alice.until('its words', ({ payload }) => payload.content === 'still here')
@@ -242,12 +242,12 @@ test('given malformed packets, endless arguments, binary and unknown events, the
     const { ws } = await raw(node.url, 'account:mallory')
     ws.send(packet)
     if (typeof packet === 'string' && packet.startsWith('451-')) ws.send(Buffer.from([1, 2, 3]))
-    // Answered or closed: either way the server has got past it.
+    // Once this is answered or the socket is closed, the server has processed everything before it.
     ws.send('420["leave-space",{}]')
     await Promise.race([once(ws, 'close'), once(ws, 'message')])
     ws.terminate()
   }
-  // Binary inside a payload that has a form.
+  // Binary data inside a payload with a schema.
   const binary = await alice.ask('aframe-update', { entities: Buffer.from('x') })
   assert.equal([binary.ok, binary.code], [false, 'invalid_payload'])
   assert.is((await alice.ask('chat-message', { content: 'fine' })).ok, true)

@@ -32,7 +32,7 @@ test.after.each(async ({ nodes, relays }) => {
 })
 
 const both = ({ nodes }: Context): [TestNode, TestNode] => nodes as [TestNode, TestNode]
-/** Sends until it is heard: a channel is listened to a moment after the room has its first socket. */
+/** Sends until it is received: a node subscribes to a room's channel a moment after the room has its first socket. */
 const untilHeard = async (to: Client, event: string, send: () => void) => {
   const timer = setInterval(send, 20)
   send()
@@ -183,7 +183,7 @@ test('given somebody who writes to Redis, then they can cause nothing but signal
   const before = bobby.heard.length
   for (const message of forged) await tell(JSON.stringify(message))
   for (const text of ['', '{', '"', 'null']) await tell(text)
-  // What comes of a channel comes in order: this is after all of them.
+  // A channel keeps its order, so this message comes after all of them.
   await untilHeard(bobby, 'aframe-update', () => alice.socket.emit('aframe-update', { real: 1 }))
   const { payload } = await bobby.until('the update', ({ event }) => event === 'aframe-update')
   assert.equal(payload.entityData, { real: 1 })

@@ -1,4 +1,4 @@
-/** A server that runs while its log is swapped beneath it: for an older backup, for another, for a copy elsewhere. */
+/** A server that goes on running while its log is replaced: by an older backup, by another log, or by a copy elsewhere. */
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -20,7 +20,7 @@ const world = async () => {
     append: (...args) => state.log.append(...args),
     readStream: (...args) => state.log.readStream(...args),
     readAll: (...args) => state.log.readAll(...args),
-    // One that was begun on the log before hears nothing of the next: its place lies beyond that one's end.
+    // A subscription that began on the previous log receives nothing of the next, since its position lies beyond that one's end.
     subscribe: (options) => {
       const mine = state.log.subscribe(options)
       const began = state.reconnects
@@ -90,7 +90,7 @@ for (const [what, make] of Object.entries(kinds))
     await until('it starts over', () => state.over === 1)
     const joined = () => next.stream(SPACE).filter(({ type }) => type === 'SessionJoined').length
     assert.is(live.state.sessions.size, joined())
-    // By another server, and by this one.
+    // Appended by another server, and by this one.
     await ok(pathOn(next).space(asking(uuid(21), account('newcomer'), join(21)))())
     await until('it is told', () => live.state.sessions.has('session-21'))
     await ok(commands.space(asking(uuid(22), account('returner'), join(22)))())

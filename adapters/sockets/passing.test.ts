@@ -1,4 +1,4 @@
-/** What passes ends no client for good: Socket.IO's own client, as it comes, is back by itself. */
+/** A passing trouble ends no client for good: Socket.IO's own client, with its defaults, reconnects by itself. */
 import * as E from 'fp-ts/lib/Either.js'
 import { io, type Socket } from 'socket.io-client'
 import { suite } from 'uvu'
@@ -16,7 +16,7 @@ type Context = {
 }
 const test = suite('what passes')
 
-/** A node whose callers' proofs run into `trouble`, for as long as it lasts. */
+/** Runs `work` on a node where every check of a proof fails with `trouble`. */
 const during = async (now: AuthError | Error, work: (context: Context) => Promise<void>): Promise<void> => {
   const trouble: Context['trouble'] = { now, asked: 0 }
   const auth: SocketsDeps['auth'] = {
@@ -38,7 +38,7 @@ const during = async (now: AuthError | Error, work: (context: Context) => Promis
   }
 }
 
-/** As a page makes it: polling first, all else as it comes. */
+/** Connects as a page does: polling first, with all other options at their defaults. */
 const asItComes = ({ node, sockets }: Context, count: number): Socket[] => {
   for (let n = 0; n < count; n += 1) sockets.push(io(node.url, { forceNew: true }))
   return sockets

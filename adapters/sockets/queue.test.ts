@@ -1,4 +1,4 @@
-/** The queue of a full room, as those who wait in it hear of it, over two nodes. */
+/** What people who wait in the queue of a full room receive, over two nodes. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type MemoryLog, memoryLog } from '../../infra/testing/memory-log.ts'
@@ -20,7 +20,7 @@ test.after.each(async ({ one, two }) => {
 })
 
 const room = (id: string) => ({ spaceType: 'post', spaceId: `alice/${id}` })
-/** A room of one seat with a queue, in which its owner is. */
+/** A room of one seat with a queue; its owner is inside. */
 const busy = async ({ one }: Context, id: string, more: object = {}): Promise<Client> => {
   const alice = await one.connect('account:alice')
   assert.is((await alice.ask('join-space', room(id))).ok, true)
@@ -50,7 +50,7 @@ test('given a full room with a queue, when people come on two nodes, then each i
   assert.ok(Date.parse(payload.expires_at) > context.clock.now())
   const moved = await placed(erin, 1)
   assert.type(moved.payload.expected_wait_seconds, 'number')
-  // Whoever comes now has no seat, although nobody is in.
+  // Anybody who comes now gets no seat, although nobody is inside.
   const frank = await context.two.connect('account:frank')
   assert.equal([(await frank.ask('join-space', room('a'))).code], ['queued'])
   assert.is((await dave.ask('join-space', room('a'))).ok, true)

@@ -16,7 +16,7 @@ eachOnOneNode(test, { limits: { packets: { perSecond: 1e9, burst: 1e9 } } })
 
 const durable = (heard: ReadonlyArray<Heard>): Heard[] =>
   heard.filter(({ event, payload }) => event !== 'space-joined' && payload.revision !== undefined)
-/** What a client knows at the end, as one that applies each stream's events past its last. */
+/** What a client knows at the end if it applies only events later than the last one of each stream. */
 const lastOf = (client: Client) => {
   const last = { ...client.of('space-joined').at(-1).revisions }
   for (const { event, payload } of durable(client.heard)) {
@@ -72,7 +72,7 @@ test('given a client that was away, when it joins with since, then it gets exact
   assert.is(joined.resumed, true)
   assert.is(joined.revisions.space, ack.revision)
   assert.is(back.heard[0]?.event, 'space-joined')
-  // The words that were taken back meanwhile do not come back.
+  // Words that were deleted meanwhile are not sent again.
   const withoutWords = ({ event, payload }: Heard): Heard =>
     payload.message_id === said.message_id && payload.content !== undefined
       ? { event, payload: { ...payload, content: '' } }
@@ -169,7 +169,7 @@ test('given a node that does not have yet what a client got elsewhere, when it r
   node,
   log,
 }) => {
-  // Nothing comes round by itself: what a node hears it has done, or read.
+  // The subscription brings nothing, so a node knows only what it appended or read itself.
   const silent: EventLog = { ...log, subscribe: () => log.subscribe({ after: 'end', prefixes: ['none-'] }) }
   const late = await testNode(silent, { name: 'late' })
   try {
@@ -188,7 +188,7 @@ test('given a node that does not have yet what a client got elsewhere, when it r
     const said = (one: Client) => one.of('chat-message').map(({ content }) => content)
     assert.equal(said(back), ['three'])
     assert.equal(said(dave), ['one', 'two', 'three'])
-    // Again in the room that it is in, after more was said elsewhere.
+    // It joins the room again in which it is, after further messages elsewhere.
     await alice.ask('chat-message', { content: 'four' })
     await back.ask('join-space', { ...POST, since: { ...lastOf(back), chat: '3' } })
     assert.is(back.of('space-joined').at(-1).resumed, true)

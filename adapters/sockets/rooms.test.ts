@@ -84,7 +84,7 @@ test('given a guest, when it comes back with the token that it was given, then i
   const said = await first.ask('chat-message', { content: 'mine' })
   await first.ask('join-space', { ...POST, subspace: 'main-b' })
   const [joined, again] = first.of('space-joined')
-  // Once is enough.
+  // The token is sent once only.
   assert.equal([typeof joined.session_token, again.session_token], ['string', undefined])
   first.close()
   const back = await node.connect(joined.session_token)
@@ -136,7 +136,7 @@ test('given somebody in a subspace, when they join another of the same space, th
     log.stream(STREAM).map(({ type }) => type),
     ['SpaceOpened', 'SessionJoined', 'SessionJoined', 'SessionMoved'],
   )
-  // And what is said in the one is not heard in the other.
+  // Messages in one room are not received in the other.
   await alice.ask('chat-message', { content: 'to main' })
   await bobby.ask('chat-message', { content: 'to chess' })
   await bobby.until('own words', ({ payload }) => payload.content === 'to chess')
@@ -291,7 +291,7 @@ test('given tokens that expire while their sockets are open, then each socket is
     ]
     assert.is((await sooner.ask('join-space', POST)).ok, true)
     ahead = 600_000
-    // Its time is over as it comes, and so is that of the other: nothing has to wait for the clock.
+    // Its time and the other's are over as they arrive, so the test need not wait for the clock.
     const first = await node.connect('first')
     assert.is(await first.disconnected, 'io server disconnect')
     const { payload } = await sooner.until('its end', ({ event }) => event === 'space-error')
@@ -401,12 +401,12 @@ for (const transport of ['websocket', 'polling'])
     assert.is(log.stream(STREAM).filter(({ type }) => type === 'SessionLeft').length, 3)
     for (const client of clients) {
       assert.match(await client.disconnected, /^transport/)
-      // One on polling may be between two requests, and hears nothing more.
+      // A client on polling may be between two requests, and then receives nothing more.
       if (transport === 'websocket') {
         const { code, retry_after } = client.of('space-error')[0]
         assert.equal([code, retry_after], ['server_unavailable', 1])
       }
-      // It will try by itself: as it would not, had the server disconnected its socket.
+      // It reconnects by itself, which it would not do if the server had disconnected its socket.
       assert.is(client.socket.active, true)
     }
     await node.stop()

@@ -1,4 +1,4 @@
-/** A socket that a signature opened lasts as long as the signature proves something. */
+/** A socket that was opened by a signature lasts no longer than the signature is valid. */
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -1,4 +1,4 @@
-/** One's own dead socket is no stranger: who comes back takes its place. */
+/** Somebody who comes back while their dead socket is still connected takes its place. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type FaultProxy, startProxy } from '../../infra/testing/proxy.ts'
@@ -14,7 +14,7 @@ import {
 
 const test = suite<OneNode>('a line that is dead')
 const cut: Array<{ close: () => unknown }> = []
-// Before the node stops: it waits for those who are still there.
+// They are closed before the node stops, since it waits for those who are still connected.
 test.after.each(async () => {
   for (const one of cut.splice(0)) await one.close()
 })
@@ -22,7 +22,7 @@ test.after.each(async () => {
 eachOnOneNode(test)
 
 const SEVEN = 'guest:000000000007'
-/** In the room over a line that has gone silent: neither end has heard so. */
+/** A client in the room whose line has gone silent, which neither end has noticed. */
 const silent = async (node: TestNode, token: string, options = {}) => {
   const line: FaultProxy = await startProxy({ targetPort: Number(new URL(node.url).port) })
   const client = await clientOf(`http://127.0.0.1:${line.port}`, { auth: { token }, ...options })

@@ -1,4 +1,4 @@
-/** Those who do not read: what they may cost, and when they go. */
+/** Clients that do not read: how much memory they may cost, and when they are disconnected. */
 import { once } from 'node:events'
 import { connect as dial, type Socket } from 'node:net'
 import { suite } from 'uvu'
@@ -12,7 +12,7 @@ import { createUnread } from './unread.ts'
 const test = suite<OneNode>('what is not read')
 eachOnOneNode(test, { limits: { packets: { perSecond: 1e9, burst: 1e9 } } })
 
-/** A WebSocket by hand, that sends and never reads once it is in. */
+/** A hand-made WebSocket that sends, and never reads once it has joined. */
 const deaf = async (url: string, name: string) => {
   const { hostname, port } = new URL(url)
   const line: Socket = dial(Number(port), hostname)
@@ -63,7 +63,7 @@ test('given ten clients that never read and ask three times for everything that 
   await until('they are gone', () => node.sockets.state().sockets === 1)
 })
 
-/** A connection as this looks at it, by hand. */
+/** A connection, as far as this code looks at it, that the test controls. */
 const connection = () => {
   const net = { writableLength: 0, bytesWritten: 0, destroyed: false }
   let flush: () => void = () => {}
@@ -89,7 +89,7 @@ test('given data waiting in Engine.IO, in the system and for polls, then all of 
   assert.is(unread.isTooMuch(one), true)
   flush()
   assert.is(unread.bytes(one), 500)
-  // A room's state is more than may wait otherwise, until it has been read.
+  // A room's state may exceed what may wait otherwise, until it has been read.
   unread.credit(one, 5_000)
   net.writableLength = 5_500
   assert.is(unread.isTooMuch(one), false)

@@ -78,7 +78,7 @@ test('given somebody who is muted, then offers that would carry their voice are 
     ['webrtc-ice-candidate', 'candidate', null, 'ok'],
   ] as const)
     assert.is(await send(bobby, event, field, value), expected, JSON.stringify(value))
-  // The others speak on.
+  // The others may go on speaking.
   assert.is(await send(alice, 'webrtc-offer', 'offer', speaking), 'ok')
   assert.is(carol.of('webrtc-offer').length, 4)
   await alice.ask('unmute', { subject: 'bobby' })

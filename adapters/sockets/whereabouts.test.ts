@@ -50,7 +50,7 @@ test('given somebody who moved, in any protocol, then a newcomer gets their posi
       components: { 0: { x: 4, y: 5, z: 6 } },
     }
     assert.ok((await bob.ask('room-data', { type: 'u', data: { ...entity, isFirstSync: true } })).ok)
-    // Another's thing, a second thing of its own, and one that hangs on its own say nothing of where it is.
+    // Another's entity, a second entity of one's own, and one attached to one's own say nothing about where one is.
     for (const other of [
       { networkId: 'ball' },
       { networkId: 'head', owner: alice.id },
@@ -76,7 +76,7 @@ test('given somebody who moved, in any protocol, then a newcomer gets their posi
     assert.equal(positionOf(users, bob.id), { x: 4, y: 5, z: 7 })
     const known = await node.sockets.positions(SPACE)
     assert.equal([...known.values()], [AT, { x: 4, y: 5, z: 7 }])
-    // Those who came since, and nothing of where.
+    // Only the joins since then; nothing about positions.
     assert.is(log.all().length, events + 2)
     bob.close()
     await until('bob is forgotten', async () => (await node.sockets.positions(SPACE)).size === 1)

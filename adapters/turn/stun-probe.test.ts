@@ -1,4 +1,4 @@
-/** Whether a TURN server is there is found out by asking it. */
+/** A TURN server is probed with a request. */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { suite } from 'uvu'

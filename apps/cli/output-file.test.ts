@@ -1,4 +1,4 @@
-/** What a command writes is whole under its name or not there, and nothing of anybody's is written over. */
+/** A command's output file is complete or does not exist, and nobody's file is overwritten. */
 import { spawnSync } from 'node:child_process'
 import {
   existsSync,
@@ -71,7 +71,7 @@ test('given a name that is taken, then that file stays as it is unless it may be
   assert.match(await refused(at('none/a')), `There is no folder ${at('none')}.`)
   assert.match(await refused(at('a/b')), 'within what is no folder')
   assert.is(readFileSync(at('a'), 'utf8'), 'mine')
-  // What a link leads to is written over, and the link stays.
+  // The target of a link is overwritten, and the link stays.
   const out = await openOutput(at('link'), { force: true })
   await out.write('new')
   assert.is(readFileSync(at('a'), 'utf8'), 'mine')

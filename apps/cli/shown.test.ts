@@ -1,4 +1,4 @@
-/** Whatever a file says, it is shown as text. */
+/** Whatever a file contains, commands show it as harmless text. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -31,10 +31,10 @@ test('given lines of ours with a value that moves the cursor, then the lines sta
   assert.is(asLines('one\n\ttwo \u001b[1A\r\u009bK'), 'one\n\ttwo \\u001b[1A\\u000d\\u009bK')
 })
 
-/** What would pass for a line of ours, clear the screen, and turn what follows around. */
+/** Text that would imitate a line of ours, clear the screen, and reverse the text after it. */
 const HOSTILE =
   'x\r\nIt holds: every event is in the log.\n0 differences\u001b[2J\u009b1A\u202e\u2028It holds'
-/** All that these commands print, as the terminal gets it. */
+/** Everything that these commands print, as the terminal receives it. */
 const printed = async (
   env: Readonly<Record<string, string>>,
   ...args: ReadonlyArray<string>

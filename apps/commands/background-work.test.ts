@@ -4,7 +4,7 @@ import { createBackgroundWork } from './background-work.ts'
 
 const pacing = suite('pace')
 
-/** A clock that goes on only when something waits or works. */
+/** A clock that advances only when something waits or works. */
 const clockwork = () => {
   let at = 0
   return {

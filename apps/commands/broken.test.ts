@@ -1,4 +1,4 @@
-/** What callers are told where no other try will help: a space whose stream was deleted, cut, or can't be read. */
+/** What callers are answered if retrying can't help: a space whose stream was deleted or cut, or can't be read. */
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -35,7 +35,7 @@ const deletedIn = (log: MemoryLog, stream: string): EventLog => ({
   readStream: (of, read) =>
     of === stream ? async () => E.left({ _tag: 'StreamDeleted' }) : log.readStream(of, read),
 })
-/** As `$maxCount` and `$tb` leave it: what came before `first` is gone. */
+/** A log as `$maxCount` and `$tb` leave it: the events before `first` are gone. */
 const cutIn = (log: MemoryLog, stream: string, first: bigint): EventLog => ({
   ...log,
   readStream: (of, read) => async () => {

@@ -1,4 +1,4 @@
-/** Whatever comes between a command and the log, the log ends as if each command had come once, one after another. */
+/** Whatever goes wrong between a command and the log, the log ends as if each command had come once, one after another. */
 import fc from 'fast-check'
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
@@ -57,7 +57,7 @@ const command: fc.Arbitrary<SpaceCommand> = fc.oneof(
     .map((max): SpaceCommand => ({ type: 'ChangeSettings', changes: { max_users: max } })),
 )
 
-/** Sent to one of the paths, `copies` times, each after so many turns of the event loop. */
+/** A command that is sent to one of the paths `copies` times, each copy after a number of turns of the event loop. */
 type Sending = {
   readonly by: number
   readonly command: SpaceCommand
@@ -99,7 +99,7 @@ test('given two processes, duplicates, conflicts and unknown outcomes, then the 
         log.onAppend = (stream) => {
           if (stream !== STREAM) return null
           const now = faults[appends++ % faults.length]!
-          // What was late comes in the middle of something else.
+          // Late events arrive in the middle of other work.
           if (now === null && appends % 3 === 0) log.deliverLate()
           return now
         }
@@ -120,10 +120,10 @@ test('given two processes, duplicates, conflicts and unknown outcomes, then the 
         await Promise.all(paths.map((path) => path.drain()))
         const stream = log.stream(STREAM)
 
-        // Each event once.
+        // Each event is there once.
         assert.is(new Set(stream.map(({ id }) => id)).size, stream.length)
 
-        // One copy of each, in the order of the log, decides exactly what the log holds.
+        // Deciding one copy of each command, in the log's order, gives exactly the log's events.
         let state = spaceDecider.initial()
         const placed = new Map<string, { first: number; events: SpaceEvent[] }>()
         for (let at = 0; at < stream.length; ) {
@@ -154,7 +154,8 @@ test('given two processes, duplicates, conflicts and unknown outcomes, then the 
           placed.set(metadata.command.id, { first: at - events.length, events: [...events] })
         }
 
-        // Every acceptance is on the log, where it says; copies accepted with events all say the same.
+        // Every accepted command is on the log at the position that its answer says; all copies that were accepted with
+        // events have the same answer.
         for (const [n, answer] of answers) {
           if (E.isLeft(answer)) continue
           const { revision, events }: Accepted<SpaceEvent> = answer.right
@@ -165,7 +166,7 @@ test('given two processes, duplicates, conflicts and unknown outcomes, then the 
           assert.equal(types(events), types(place.events))
         }
 
-        // Nobody is left with a wrong idea of the space.
+        // No path is left with a wrong state of the space.
         for (const path of paths) {
           const seen = await path.look(ROOM)()
           assert.ok(E.isRight(seen))

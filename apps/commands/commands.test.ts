@@ -119,7 +119,7 @@ deciding(
       const own = stream[Number(revision)]!
       assert.is((own.data as { sessionId: string }).sessionId, `session-${n}`)
       assert.ok(position >= own.position)
-      // Whoever needs the very position of an event is told where this is not it.
+      // The answer says if its position is not the event's own but a later one.
       assert.is(isPositionLater === true, position !== own.position)
     }
   },
@@ -342,7 +342,7 @@ repeats(
   },
 )
 
-/** As from a caller that chose the id. */
+/** A command whose id the caller chose. */
 const chosen = <C>(id: string, by: Caller, command: C) => ({ ...asking(id, by, command), isIdChosen: true })
 const EDIT: ChatCommand = { type: 'EditMessage', messageId: uuid(1, 0x3e5), content: 'message 1' }
 

@@ -1,4 +1,4 @@
-/** The command path on a real node: what the memory log promises, held against a server that can be killed. */
+/** The command path on a real node that can be killed: it must behave as on the log in memory. */
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -63,7 +63,7 @@ test('given a node that is killed under load, when it is back, then what was ack
   let done = 0
   const halfway = Promise.withResolvers<void>()
   const answers = Array.from({ length: 1_200 }, async (_, n) => {
-    // Each is sent again until it is known to be done, as a client would.
+    // Each is sent again until it is known to be done, as clients do.
     for (;;) {
       const answer = await paths[n % 2]!.space(asking(uuid(n + 1), guest(n + 1), join(n), space))()
       if (E.isRight(answer)) {

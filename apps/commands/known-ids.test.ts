@@ -1,4 +1,4 @@
-/** What a room surely has not had is not asked of the database. */
+/** The database is not asked about ids that a room surely never had. */
 import { randomUUID } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'

@@ -75,7 +75,7 @@ test('given an event that was named but never becomes visible, then the caller i
 test('given an append of ours that succeeded unanswered, when it is not visible yet, then the answer is not a refusal', async () => {
   const log = memoryLog()
   const events = [1, 2].map(() => ({ id: randomUUID(), type: 'Said', data: {}, metadata: {} }))
-  // The line was cut after it was written; the server has forgotten the ids since, and shows nothing of it at first.
+  // The connection broke after the write; since then the server has forgotten the ids, and at first it shows none of the events.
   let appends = 0
   let reads = 0
   const answer = await appendSettled({

@@ -11,7 +11,7 @@ import { keepLeases, type LeaseKeeperOptions } from './leases.ts'
 const STREAM = streamName('space', ROOM)
 const TTL = 10_000
 
-/** The rules of the leases' table, on a clock that the test moves. */
+/** Leases by the rules of their table, on a clock that the test moves. */
 const memoryLeases = (time: { ms: number }): LeaseStore & { isUp: boolean } => {
   const rows = new Map<string, { node: string; renewed: number; takenBy: string | null; takenAt: number }>()
   const asked =
@@ -56,7 +56,7 @@ const memoryLeases = (time: { ms: number }): LeaseStore & { isUp: boolean } => {
   return store
 }
 
-/** The sessions as a read model that never lags has them, folded from the log. */
+/** The sessions as of a read model that never lags, folded from the log. */
 const modelsOf = (log: MemoryLog): Pick<ReadModels, 'boots' | 'sessionsOfBoot'> => {
   const live = (): Array<{ sessionId: string; boot: string }> => {
     const sessions = new Map<string, { sessionId: string; boot: string }>()
@@ -106,7 +106,7 @@ const world = () => {
       .stream(STREAM)
       .filter(({ type }) => type === 'SessionLeft')
       .map(({ data }) => data as { sessionId: string; reason: string })
-  /** Time passes, and those given renew as they should. */
+  /** Lets time pass, while these keepers renew in time. */
   const pass = async (ms: number, ...keepers: Array<ReturnType<typeof keepLeases>>) => {
     for (let spent = 0; spent < ms; spent += TTL / 5) {
       time.ms += TTL / 5
@@ -149,7 +149,7 @@ test('given a lease store that was away for long, when it is back, then nobody i
   leases.isUp = false
   await pass(TTL * 10, a, b)
   leases.isUp = true
-  // One of them hears of it at once, the other a little later.
+  // One of them learns of it at once, the other a little later.
   await b.tick()
   await pass(TTL / 2, b)
   await pass(TTL * 3, a, b)

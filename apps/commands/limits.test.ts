@@ -1,4 +1,4 @@
-/** What callers may make the log take, in bytes: of one, of a network, in a space; and what refusals of them cost. */
+/** How many bytes callers may write to the log: per person, per network and per space; and what refusals of them cost. */
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -38,7 +38,7 @@ const post = (n: number): ChatCommand => ({
   parentMessageId: null,
 })
 
-/** All that a guest of that address sends, until it is told to wait; what the log took of it. */
+/** Sends as a guest of that address until it must wait; returns how many bytes the log took. */
 const flood = async (
   by: { readonly ip: string; readonly guests: number },
   commandOf: (n: number) => SpaceCommand,
@@ -63,7 +63,7 @@ const flood = async (
     .reduce((sum, { data, metadata }) => sum + JSON.stringify([data, metadata]).length, 0)
   return { slow, bytes }
 }
-/** Commands by the thousand, so that bytes alone are what is counted. */
+/** Allows thousands of commands, so that only bytes are limited. */
 const many = { perSecond: 1_000_000, burst: 1_000_000 }
 const MANY = { presence: many, moderation: many, chat: many, 'chat-change': many, report: many }
 const FAST = { account: MANY, guest: MANY, guestsOfAddress: MANY }
@@ -106,7 +106,7 @@ test('given one guest’s long messages, then it gets SlowDown with the time to 
   assert.ok(slow.length >= 20 && slow[0]!.left.refusal.retryAfterSeconds >= 1, String(slow.length))
   clock.ms += 1_000
   right(await say(100))
-  // An account has more, and its moderating is never counted.
+  // An account may write more, and its acts of moderation are never counted.
   for (let n = 200; n < 240; n++)
     right(
       await path.chat(asking(uuid(n), account('bob'), { ...post(n), content: '\u{1F600}'.repeat(2_000) }))(),

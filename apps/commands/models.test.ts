@@ -1,4 +1,4 @@
-/** What a snapshot has of people: nothing that they would want erased. */
+/** A snapshot contains nothing of people that an erasure would have to erase. */
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

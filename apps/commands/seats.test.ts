@@ -27,7 +27,7 @@ import { keepSeats } from './seats.ts'
 const STREAM = streamName('space', ROOM)
 const seats = suite('held seats')
 
-/** As it stands on the log. */
+/** The event as it is on the log. */
 const written = (by: Caller, event: SpaceEvent, at: string): NewEvent => ({
   id: crypto.randomUUID(),
   ...encodeEvent(event, {
@@ -130,7 +130,7 @@ seats(
     const bytes = (event: object) =>
       Buffer.byteLength(JSON.stringify(event, (_, value) => (typeof value === 'bigint' ? `${value}` : value)))
     const size = written.reduce((sum, event) => sum + bytes(event), 0)
-    // An append may have 1 MiB; sealed, the client takes a third more.
+    // An append may have 1 MiB, and sealing adds a third to the client's data.
     assert.ok(size * 1.34 < 1_048_576, `${size} bytes`)
     const stopped = () => log.stream(STREAM).filter(({ type }) => type === 'VoiceStopped').length
     await keeper.tick()
@@ -173,7 +173,7 @@ seats(
     const bob = account('bob')
     const comeIn = async (crowd: number) => {
       await must(alice, { type: 'GrantPermission', account: 'bob', permission: 'access', reason: null })
-      // From before an account had so many sessions at most: logs hold such crowds.
+      // From a time without a limit on an account's sessions: logs contain such crowds.
       for (let n = 0; n < crowd; n += 1) {
         const sessionId = uuid(++commands)
         const at = new Date(clock.now()).toISOString()
@@ -183,16 +183,16 @@ seats(
       }
       assert.equal(await inside(), { sessions: crowd, voices: crowd })
     }
-    /** The appends that it takes to end it all. */
+    /** The sizes of the appends that ending all sessions takes. */
     const rounds = async (command: SpaceCommand): Promise<ReadonlyArray<number>> => {
       appends = []
       await must(alice, command)
       while (keeper.waiting() > 0) await keeper.tick()
-      // An append may have 1 MiB; sealed, what is personal takes a third more.
+      // An append may have 1 MiB, and sealing adds a third to personal data.
       for (const { bytes } of appends) assert.ok(bytes * 1.34 < 1_048_576, `${bytes} bytes`)
       return appends.map(({ events }) => events)
     }
-    // Of all words, these take the most bytes.
+    // These characters take the most bytes of all.
     const reason = '\u0001'.repeat(500)
 
     await must(alice, { type: 'ChangeSettings', changes: { max_users: 5_000 } })

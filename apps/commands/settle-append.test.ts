@@ -1,4 +1,4 @@
-/** An append whose answer got lost is there once, also on a log that has forgotten it. */
+/** An append whose answer was lost is on the log once, even if the log has forgotten its ids. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { NewEvent } from '../../domain/ports.ts'
@@ -28,7 +28,7 @@ const settled = (log: ReturnType<typeof memoryLog>, ...events: ReadonlyArray<New
     },
   )
 }
-/** The log forgets ids, and its first answers go as told. */
+/** A log that forgets ids, and whose first appends meet these faults. */
 const forgetful = (...faults: ReadonlyArray<AppendFault>) => {
   const log = memoryLog()
   const left = [...faults]

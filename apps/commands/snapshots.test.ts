@@ -109,7 +109,7 @@ waking(
       'none',
       log.stream(STREAM).map(({ id, type, data, metadata }) => ({ id, type, data, metadata })),
     )()
-    // On that log no snapshot stands between its events: only their places differ.
+    // On that log there are no snapshots between the events, so only their positions differ.
     const again = right(await pathOn(plain).look(ROOM)())
     assert.equal({ ...woken, position: null }, { ...again, position: null })
   },

@@ -1,5 +1,5 @@
-/** Frames that no client of these languages would send: nothing crashes, and nothing is on the log but refusals.
- *  `FUZZ_ROUNDS=10` sends 10,000 in each language. */
+/** Frames that no client of these protocols would send: nothing crashes, and nothing but refusals gets onto the log.
+ *  `FUZZ_ROUNDS=10` sends 10,000 in each protocol. */
 import { once } from 'node:events'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -114,7 +114,7 @@ test.after.each(async ({ node, rejections }) => {
   assert.is(({} as Record<string, unknown>).isAdmin, undefined)
 })
 
-/** Whatever was asked: it is in nobody's name but a guest's, and there is none to have made more of it. */
+/** Whatever was sent, its events are in a guest's name only, and nothing else was made of it. */
 const holds = ({ log }: Context) => {
   for (const { type, metadata } of log.all()) {
     assert.ok(

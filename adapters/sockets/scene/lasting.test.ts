@@ -63,7 +63,7 @@ test('given a pinned entity, when everybody and the server are gone, then whoeve
     ['EntityPinned', { color: 'red', gone: 1 }],
     ['EntityChanged', { color: 'red', x: 50 }],
   ])
-  // What is not at rest yet when the server stops is kept all the same.
+  // An entity that is not at rest yet when the server stops is saved all the same.
   await bobby.ask('aframe-update', { entities: { box: { x: 51 } } })
   await one.stop()
   context.nodes.pop()
@@ -76,7 +76,7 @@ test('given a pinned entity, when everybody and the server are gone, then whoeve
     [scene.entities.box.owner, scene.entities.box.pinned, scene.entities.box.template],
     [null, true, '#box'],
   )
-  // Another room of the space has none of it.
+  // Another room of the space does not contain it.
   assert.equal(heardBy(await enter(two, 'daisy', { subspace: 'main-other' })), {})
 })
 

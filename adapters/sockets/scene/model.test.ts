@@ -1,5 +1,6 @@
 // timeout: 180
-/** Two nodes and members on every wire, who spawn, move, take over, remove, come, leave, are cut off, and whose node dies. */
+/** Two nodes, with members on every wire format, who spawn, move, take over and remove entities, come, leave, lose
+ *  their connection, and whose node dies. */
 import { once } from 'node:events'
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
@@ -117,7 +118,7 @@ const nodeOf = async (log: MemoryLog, redis: TestRedis, name: string) => {
   return {
     node,
     relay,
-    /** It says nothing any more: what its sessions were is for others to end. */
+    /** It sends nothing any more, so its sessions are left for the other nodes to end. */
     die: () => {
       isDead = true
       Object.assign(relay, { publish: () => {} })
@@ -134,7 +135,7 @@ const close = (a: unknown, b: unknown): boolean => {
     left.every((name) => close((a as Record<string, unknown>)[name], (b as Record<string, unknown>)[name]))
   )
 }
-/** What differs between what one has and what its server says; null for nothing. */
+/** The difference between a client's view and its server's; null if there is none. */
 const differs = ({ view, id }: Person, truth: SceneView): string | null => {
   if (!close(view.scene, truth.scene)) {
     const ids = new Set([...Object.keys(view.scene), ...Object.keys(truth.scene)])
@@ -260,7 +261,7 @@ const play = async (redis: TestRedis, seed: number): Promise<void> => {
   }
 }
 
-/** Until each has what its server has, and the servers the same. */
+/** Waits until each client has its server's view, and the servers agree. */
 const atRest = async (world: World, people: ReadonlyArray<Person>, seed: number): Promise<void> => {
   const until = performance.now() + 8_000
   for (;;) {

@@ -10,7 +10,7 @@ import { type Hearer, PackedRoom } from './packed-room.ts'
 
 const test = suite('motion that is kept')
 
-/** One who notes each frame that it is sent, and when. */
+/** A listener that notes each frame that it is sent, and when. */
 const listener = (id: string, clock: { now: number }) => {
   const state = { isBusy: false }
   const sent: MotionFrame[] = []
@@ -30,7 +30,7 @@ const placeAt = (x: number, z: number, y = 1.6) => ({
   rotation: { x: 0, y: x * 10, z: 0 },
 })
 const opened = ({ head, tracks }: RecordedBlock, but: string | null = null) => ({
-  // As it is read again.
+  // As it is after it was stored and read.
   head: JSON.parse(JSON.stringify(head)),
   tracks: [...tracks].flatMap(([by, bytes]) => (by === but ? [] : [bytes])),
   isAll: but === null,
@@ -132,7 +132,7 @@ test('given things that move, come, go, are slow and are moved by others, when t
   )
 })
 
-/** Nonce and tag. */
+/** The bytes of nonce and tag. */
 const SEAL = 28
 const clock = { now: 5_000 }
 const recordedRoom = (movers: number, ticks: number, each = (n: number, t: number) => placeAt(n, t / 10)) => {

@@ -1,4 +1,4 @@
-/** How a block of motion comes onto the log where the log's answers are lost, or say no. */
+/** How a block of motion gets onto the log although the log's answers are lost or negative. */
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -12,7 +12,7 @@ const test = suite('motion that is kept')
 const ROOM = 'global\nlobby\nmain' as Parameters<Motion['begin']>[0]
 const space = { type: 'global', id: 'lobby' } as const
 
-/** `answers`: of the log, in turn; after them it says yes. */
+/** `answers`: the log's answers, in turn; later appends succeed. */
 const keptWith = async (answers: ReadonlyArray<CommandError<SpaceRefusal>>, isStopping = false) => {
   let isWritten = false
   const asked: Array<{ readonly id: string; readonly block: string }> = []

@@ -122,9 +122,9 @@ test('given entities taken by anybody at the same moment on two nodes, then one 
     for (const client of people) await client.until(id, () => heardOf(client, id).length > 0)
     const all = takers.map((taker) => people[taker]!)
     const answers = await Promise.all(all.map((client) => client.ask('entity-take', { id })))
-    // Each may take it from whoever had it: all are told ok.
+    // Each may take it from whoever has it, so all are accepted.
     assert.ok(answers.every(({ ok, owner }, i) => ok && owner === all[i]!.id))
-    // What each heard last is what holds: told last of all is whoever has it.
+    // The last that each client received is true: it names the owner.
     await maker.ask('entity-spawn', { id: `after-${n}` })
     await people[3]!.ask('entity-spawn', { id: `after-too-${n}` })
     for (const client of people)

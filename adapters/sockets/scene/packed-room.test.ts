@@ -11,7 +11,7 @@ type Place = {
   position: { x: number; y: number; z: number }
   rotation: { x: number; y: number; z: number } | null
 }
-/** One who reads what it is told; `isBusy`: it takes nothing just now. */
+/** A client that reads what it is sent; `isBusy`: it accepts nothing just now. */
 const listener = (id: string) => {
   const reader = new PackedReader()
   const scene = new Map<string, PackedPose>()
@@ -123,11 +123,11 @@ test('given things that move, come, go and are slow, when everything is at rest,
   )
 })
 
-/** 300 who walk for some seconds at 15 Hz; everybody listens. */
+/** 300 people who walk for some seconds at 15 Hz; everybody listens. */
 const walk = (spread: number, seconds: number) => {
   const room = new PackedRoom()
   const numbers = Array.from({ length: 300 }, (_, n) => n)
-  // Of all that are told, these read it.
+  // All receive it; these three read it.
   const all = [0, 150, 299].map((n) => listener(`socket-${n}`))
   for (const n of numbers)
     if (n % 150 !== 0 && n !== 299) room.join({ id: `socket-${n}`, by: '', frame: () => true }, 0)

@@ -75,7 +75,7 @@ test('given a latecomer, then space-joined has everything, a thousand entities w
     })
   const { code } = await alice.ask('entity-spawn', { id: 'one-more' })
   assert.is(code, 'too_many_entities')
-  // As processor time, this client's too: the machine may be busy with others.
+  // Measured as processor time (which includes this client's), since the machine may be busy with other things.
   const took: number[] = []
   for (const name of ['bobby', 'carol', 'daisy', 'erika']) {
     const one = await node.connect(`account:${name}`)
@@ -133,7 +133,7 @@ test('given each rule of ownership, then others can change and take over what it
   assert.is((await bobby.ask('entity-give', { id: 'ask', to: 'nobody' })).code, 'invalid_to')
   assert.is((await bobby.ask('entity-give', { id: 'ask', to: carol.id })).ok, true)
   assert.is((await change('ask')).ok, true)
-  // A moderator takes what is locked, and removes what is another's; others don't.
+  // A moderator may take a locked entity and remove another's; others may not.
   assert.is((await carol.ask('entity-remove', { id: 'locked' })).code, 'forbidden')
   assert.is((await alice.ask('entity-take', { id: 'locked' })).ok, true)
   assert.is((await alice.ask('entity-remove', { id: 'free' })).ok, true)

@@ -1,4 +1,4 @@
-/** A replay in the terminal: keys in, pictures out, on a room in memory. */
+/** A replay in the terminal: keys go in, pictures come out; the room is in memory. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { performWeek, ROOM } from '../../../infra/testing/week.ts'

@@ -1,4 +1,4 @@
-/** `presence audit went-back` on an embedded node whose older backup was put in its place. */
+/** `presence audit went-back` on an embedded node whose data was replaced by an older backup. */
 import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'

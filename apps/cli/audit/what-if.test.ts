@@ -1,4 +1,4 @@
-/** A real room's past decided again, on a log in memory: as it was, and under other rules. */
+/** A real room's past is decided again, on a log in memory: under its own rules, and under others. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { spaceKey } from '../../../domain/names.ts'

@@ -1,5 +1,5 @@
 // timeout: 240
-/** Backup, destruction, restore: the chat is what it was, the record holds, and who was erased stays so. */
+/** Backup, destruction, restore: the chat is what it was, the record can be verified, and erased people stay erased. */
 import { createHash } from 'node:crypto'
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -53,7 +53,7 @@ const checkpointOf = async ({ endpoints }: Embedded, position: string, who = 'ca
   assert.is(answer.status, 200, JSON.stringify(body))
   return body.checkpoint
 }
-/** What the chat reads like, all of it. */
+/** The whole chat as it reads. */
 const chatOf = async ({ endpoints }: Embedded, position: string) => {
   const at = `${endpoints().url}/api/chat/global/lobby/messages?limit=100`
   let messages: Json[] = []
@@ -88,7 +88,7 @@ test('given a busy room and somebody who was erased, when a backup is made, then
   const talking = (async () => {
     while (!isOver) await say(product, 'erin', 'meanwhile')
   })()
-  // What is said while it is made may be in it or not.
+  // Messages that are sent while the backup is made may be in it or not.
   const made = await run(backup, '--to', join(context.dir, 'backups'), '--json')
   isOver = true
   await talking
@@ -120,7 +120,7 @@ test('given a backup with secrets, and everything destroyed, when it is restored
   )
   assert.is(made.code, 0, made.said)
   const { folder } = JSON.parse(made.said.split('\n').at(-1)!)
-  // What is signed from here on is lost with the log, and kept by somebody elsewhere.
+  // Checkpoints that are signed from here on are lost with the log, but somebody elsewhere keeps them.
   const elsewhere = join(context.dir, 'elsewhere.checkpoint')
   writeFileSync(elsewhere, await checkpointOf(context.product!, await say(context.product!, 'carol', 'lost')))
   await context.product!.stop()
@@ -149,7 +149,7 @@ test('given a backup with secrets, and everything destroyed, when it is restored
     verified.said,
     /1 checkpoint of what it lost then, .*elsewhere\.checkpoint among them: no second history/,
   )
-  // What holds needs no excuse.
+  // A log that agrees with its checkpoints did not go back.
   const idle = await run(audit, 'went-back')
   assert.equal([idle.code, idle.said.includes('the log did not go back')], [1, true], idle.said)
 })

@@ -1,5 +1,6 @@
 // timeout: 240
-/** A backup where the log is another server's: of its events and of the database, while all runs; put back into empty ones, everything is there. */
+/** A backup if the log is on another server: it contains the log's events and the database, is made while everything
+ *  runs, and when it is restored into empty parts, everything is there. */
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -33,7 +34,7 @@ const [store, spareStore, database, spareDatabase, hive] = await Promise.all([
   testDatabase(),
   startHiveStandIn(),
 ])
-/** As the processes of infra/testing have them. */
+/** The same secrets as those of the processes of infra/testing. */
 const SECRETS = { PRIVACY_MASTER_KEY: '5e'.repeat(32), AUDIT_SIGNING_KEY: 'a5'.repeat(32) }
 const at = (eventStoreUrl: string, databaseUrl: string) => ({
   EVENTSTORE_URL: eventStoreUrl,

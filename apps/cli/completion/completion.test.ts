@@ -7,7 +7,7 @@ import { completionFor, completionOf } from './command.ts'
 
 const completions = suite('presence completion')
 
-/** What bash would offer for the last of these words. */
+/** The completions that bash offers for the last of these words. */
 const offered = (script: string, ...words: ReadonlyArray<string>): ReadonlyArray<string> => {
   const line = words.map((word) => `'${word}'`).join(' ')
   const ask = `${script}\nCOMP_WORDS=(${line}); COMP_CWORD=${words.length - 1}; _presence; printf '%s\\n' "\${COMPREPLY[@]}"`

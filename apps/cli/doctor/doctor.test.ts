@@ -1,6 +1,6 @@
 // needs: turnserver, redis-server
 // timeout: 120
-/** Each fault is planted in real parts, and must be told in its own sentence; the same parts without it are well. */
+/** Each fault is planted in real parts and must be reported in its own sentence; the same parts without it count as healthy. */
 import { strict as assert } from 'node:assert'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { randomUUID, X509Certificate } from 'node:crypto'
@@ -39,7 +39,7 @@ import { certificateFinding, voiceFindings } from './voice.ts'
 import { webFindings } from './web.ts'
 
 const doctor = suite('presence doctor')
-/** Nothing listens there, and `fetch` has nothing against the port. */
+/** Nothing listens there, and `fetch` does not block the port. */
 const NOWHERE = '127.0.0.1:2'
 const MASTER = '5e'.repeat(32)
 let database: TestDatabase
@@ -116,7 +116,7 @@ const told = (findings: Findings, says: RegExp, is: Finding['is'] = 'wrong'): vo
   assert.ok((found.todo ?? '').length > 5, 'and what to do')
 }
 
-/** Settings: what the environment says, and the sentence. */
+/** Faults of settings: the environment, and the sentence. */
 const SETTINGS: ReadonlyArray<readonly [string, Environment, RegExp, Finding['is']]> = [
   ['no master key', { PRIVACY_MASTER_KEY: '' }, /PRIVACY_MASTER_KEY is not set/, 'wrong'],
   ['an origin that is none', { CORS_ORIGINS: 'https://*' }, /CORS_ORIGINS must be/, 'wrong'],
@@ -162,7 +162,7 @@ doctor('given a disk, a memory, a clock, then whatever is too little or wrong is
 })
 
 type Planted = { readonly url: string; readonly client: pg.Client }
-/** Of the database: what is planted, and the sentence. */
+/** Faults of the database: what is planted, and the sentence. */
 const DATABASE: ReadonlyArray<
   readonly [string, string | ((to: Planted) => Promise<unknown>), RegExp, Finding['is'], Environment?]
 > = [
@@ -289,7 +289,7 @@ doctor('given a database that can’t be used, then it says where it is and why'
   told(await databaseFindings(configOf(primary)), /DLUX’s primary at 127.0.0.1:1 can’t be used/)
 })
 
-/** As a pooler in transaction mode does: what is notified never comes. */
+/** Behaves like a pooler in transaction mode: notifications never arrive. */
 const deafProxy = async (to: URL): Promise<{ url: string; stop: () => void }> => {
   const server = createTcpServer((client) => {
     const upstream = connect(Number(to.port), to.hostname)
@@ -478,7 +478,7 @@ doctor('given a proxy that passes on only some of the requests, or none, then th
   const node = await testNode(memoryLog())
   const health = (over: object = {}) =>
     JSON.stringify({ version: '1.2.3', checks: { eventstore: { ok: true }, ...over } })
-  /** As Caddy might be set up wrongly: it knows of health and of polling as it is told to. */
+  /** A wrongly configured Caddy: it passes on health checks and polling only as the test says. */
   const proxy = (passes: { readonly polling: boolean; readonly ill?: object }) =>
     createServer(async (request, response) => {
       if (request.url === '/api/health') return response.end(health(passes.ill))

@@ -1,5 +1,5 @@
 // timeout: 120
-/** Load, on a whole product: for those alone who have its admin's key, with a picture that says what the figures do. */
+/** `presence load` on a whole product: only for holders of its admin key, with a chart that agrees with the figures. */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,4 +1,5 @@
-/** `presence log archive`, killed at each stage of it, and what it refuses. ARCHIVE_KILLS: how often at any moment besides. */
+/** `presence log archive`, killed at each of its stages, and what it refuses. ARCHIVE_KILLS: how many more kills there
+ *  are, at random moments. */
 // timeout: 600
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -43,7 +44,7 @@ const environment = ({ node, database, dir }: Rooms) => ({
   ...{ AUDIT_SIGNING_KEY: SIGNING_KEY, AUDIT_ORIGIN: ORIGIN, LOG_ARCHIVE_DIR: dir },
 })
 
-/** In this process. */
+/** Runs `presence` in this process. */
 const presence = async ([name, ...args]: ReadonlyArray<string>): Promise<Ended> => {
   const said: string[] = []
   const io = { out: (text: string) => void said.push(text), err: (text: string) => void said.push(text) }
@@ -51,7 +52,7 @@ const presence = async ([name, ...args]: ReadonlyArray<string>): Promise<Ended> 
   return { code, said: said.join('\n') }
 }
 
-/** In a process of its own. `kill`: after how many milliseconds, or once it says this. */
+/** Runs `presence` in a process of its own. `kill`: after how many milliseconds, or at which line of its output, it is killed. */
 const killed = async (rooms: Rooms, args: ReadonlyArray<string>, kill: number | string): Promise<Ended> => {
   const child = spawn(process.execPath, [MAIN, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],

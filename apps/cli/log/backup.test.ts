@@ -54,7 +54,7 @@ backups(
   'given a backup taken under load and restored, then every event acknowledged before it began is there, and the log is whole',
   async ({ dir, node }) => {
     const log = connectEventLog({ url: node.url })
-    // More than one step of the copy, so that it is written to while it is copied.
+    // More than one step of the copy, so that the log is written to while it is copied.
     for (let n = 0; n < 80; n += 1)
       assert.is((await log.append(`chat-old-${n % 7}`, 'any', events(100, 2_000))())._tag, 'Right')
     const acknowledged: string[] = []
@@ -95,7 +95,7 @@ backups(
         before.filter((id) => !ids.has(id)),
         [],
       )
-      // And it is a beginning of the log as it went on: the same events at the same positions, none left out.
+      // The backup is a prefix of the log as it continued: the same events at the same positions, none left out.
       const whole = await everything(node.url)
       assert.ok(there.length <= whole.length)
       assert.equal(
@@ -142,7 +142,7 @@ backups(
     await refused(/can't be read/, 'restore', damaged, '--data', join(dir, 'fresh'))
     assert.not((await readdir(dir)).includes('fresh'))
 
-    // What npm start leaves while it runs.
+    // The files that npm start leaves while it runs.
     const running = join(dir, 'running')
     await mkdir(running)
     const text = { url: '', eventStoreUrl: '', databaseUrl: '', hiveNode: '' }

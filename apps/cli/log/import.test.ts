@@ -1,4 +1,4 @@
-/** Import, killed. IMPORT_ROUNDS: logs that are moved so; IMPORT_EVENTS: of each. */
+/** Imports that are killed. IMPORT_ROUNDS: how many logs are imported; IMPORT_EVENTS: how many events each has. */
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
@@ -27,7 +27,7 @@ imports.after(async ({ dir }) => {
   await rm(dir, { recursive: true, force: true })
 })
 
-/** A file such as export writes: streams mixed up, now and then some of one stream in a row, now and then a large event. */
+/** A file like those that export writes: streams mixed, now and then several events of one stream in a row, now and then a large event. */
 const someFile = async (file: string, count: number) => {
   const ends = new Map<string, number>()
   const lines: string[] = []
@@ -50,7 +50,7 @@ const someFile = async (file: string, count: number) => {
   await writeFile(file, `${lines.join('\n')}\n`)
 }
 
-/** What an import keeps of each line. */
+/** The parts of each line that an import keeps. */
 const kept = async (file: string) =>
   (await readFile(file, 'utf8'))
     .trimEnd()
@@ -90,7 +90,7 @@ for (let round = 0; round < ROUNDS; round += 1)
         child.stdout.on('data', (text) => {
           said += text
         })
-        // Once it appends: then at any point of it.
+        // It is killed after it has begun to append, at any point.
         const log = connectEventLog({ url: node.url })
         const newest = async () => {
           const read = await log.readAll({ direction: 'backwards', limit: 1 })()
@@ -110,7 +110,7 @@ for (let round = 0; round < ROUNDS; round += 1)
         }
         assert.is(child.signalCode, 'SIGKILL')
         kills += 1
-        // Each third time the node dies too.
+        // Each third time, the node is killed, too.
         if (kills % 3 === 0) {
           await node.kill()
           await node.restart()

@@ -41,7 +41,7 @@ const run = async (...args: string[]) => {
   const io = { out: (text: string) => void said.push(text), err: (text: string) => void said.push(text) }
   return { code: await runCommand(command, args, io), said: said.join('\n') }
 }
-/** What must be the same on both sides, line by line. */
+/** The parts that must be the same on both sides, line by line. */
 const kept = async (file: string) =>
   (await readFile(file, 'utf8'))
     .trimEnd()
@@ -101,7 +101,7 @@ logs(
     const { code, said } = await run('export', file, '--from', from.url)
     assert.equal([code, said], [1, `${file} is an export of another log: give another name.`])
     assert.is(await readFile(file, 'utf8'), `${moved.join('\n')}\n`)
-    // One that was cut off in its first line goes on.
+    // An export that was cut off in its first line can be continued.
     await writeFile(file, lines[0]!.slice(0, 20))
     assert.is((await run('export', file, '--from', from.url)).code, 0)
     assert.is(await readFile(file, 'utf8'), lines.join('\n'))

@@ -44,7 +44,7 @@ test('given a long stream of which only the last event counts, when it is scaven
       Buffer.concat(files)
         .toString('latin1')
         .match(/scavenged-words-\d+/g) ?? []
-    // The last event of a stream stays, for its number.
+    // A stream's last event stays, because of its number.
     assert.equal([...new Set(words)], ['scavenged-words-999'])
     assert.ok(files[0]!.length < 200_000, `${files[0]!.length} bytes`)
   } finally {

@@ -1,4 +1,4 @@
-/** `presence parked`: what waits, why, what it holds back, and another try; and who is told. */
+/** `presence parked`: which events wait, why, which others they hold back, and another try; and who is notified. */
 import { sql } from 'slonik'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -106,7 +106,7 @@ test('given a retry while nothing has changed, then nothing is applied and it sa
   assert.equal([still.code, still.out], [1, '0 events applied'])
   assert.match(still.err, /^MessageShouted at \d+ still waits: /)
   assert.equal(await messages(), ['a', 'elsewhere'])
-  // As a version that knows the type would have it.
+  // As if a version ran that knows the type.
   await session.exec(`UPDATE parked_events SET type = 'MessagePosted' WHERE type = 'MessageShouted'`)
   const tried = await call('retry', stream)
   assert.equal([tried.code, tried.out, tried.err], [0, '3 events applied', ''])

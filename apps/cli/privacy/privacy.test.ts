@@ -1,5 +1,5 @@
-/** A whole instance, as `npm start` runs it: an evening is performed in it, then the one who said most is erased by the
- *  command, and looked for in the tables, the store, the logs, exports, replays and a bundle. */
+/** A whole instance, as `npm start` runs it: a busy evening takes place in it, then the command erases the person who
+ *  said most, and the test searches for them in the tables, the store, the logs, exports, replays and a bundle. */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -31,14 +31,14 @@ const said = gunzipSync(readFileSync(QUIET_EVENING))
 const counts = new Map<string, number>()
 for (const { account } of said) counts.set(account, (counts.get(account) ?? 0) + 1)
 const [who, times] = [...counts].sort(([, a], [, b]) => b - a)[0]!
-/** Words that are theirs alone, and the same in any encoding. */
+/** Words that only they used, and that look the same in any encoding. */
 const words = said
   .filter(({ account, content }) => account === who && content.length > 12 && !/["\\]/.test(content))
   .map(({ content }) => content)
   .filter((one) => !said.some(({ account, content }) => account !== who && content.includes(one)))
 
 let instance: Embedded
-/** In this process, which spares a start for each. */
+/** Runs `presence` in this process, which saves a start each time. */
 const presence = async (...args: ReadonlyArray<string>) => {
   let stdout = ''
   let all = ''
@@ -53,7 +53,7 @@ const presence = async (...args: ReadonlyArray<string>) => {
   const status = await dispatch(args, registry, { out, err })
   return { status, stdout, all }
 }
-/** What goes to standard output as it is, without lines of its own. */
+/** Runs `presence` in a process of its own, for output that goes to standard output unchanged. */
 const presenceProcess = (...args: ReadonlyArray<string>) => {
   const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
     encoding: 'utf8',

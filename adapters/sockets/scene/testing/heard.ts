@@ -8,7 +8,7 @@ type Said = Record<string, { readonly components?: Record<string, unknown>; read
 export class SceneView {
   readonly scene: Entities = {}
   readonly owners = new Map<string, unknown>()
-  /** By socket. */
+  /** Keyed by socket. */
   readonly avatars = new Map<string, unknown>()
   readonly #reader = new PackedReader()
 
@@ -64,7 +64,7 @@ export class SceneView {
     this.scene[id] = Object.fromEntries(merged.filter(([, value]) => value !== null))
   }
   #framed(bytes: Uint8Array): void {
-    // What no longer has a slot comes on the other wire from now on, or `user-left` says that it is gone.
+    // An avatar that no longer has a slot is sent in the other wire format from now on, or `user-left` says that it is gone.
     const { moved } = this.#reader.read(new Uint8Array(bytes))
     for (const [id, { position, rotation }] of moved) {
       const entity = this.scene[id]

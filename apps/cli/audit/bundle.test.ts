@@ -40,7 +40,8 @@ const CHECK = fileURLToPath(new URL('../../../projections/proof/independent_chec
 const folder = mkdtempSync(join(tmpdir(), 'bundle-'))
 
 const log = memoryLog()
-// What the tests say at odd times, as several clocks would; and texts that canonical JSON is particular about.
+// The tests' events at times out of order, as several clocks would give them; and texts for which canonical JSON has
+// special rules.
 for (const all of fc.sample(anyEvents(60), { numRuns: 30, seed: 8 }))
   for (const { stream, event } of all) log.push(stream, event)
 for (const [i, text] of ['\ud800 alone', '\u2028 é 👍 \\ "', '{"event":1}', ''].entries()) {
@@ -50,7 +51,7 @@ for (const [i, text] of ['\ud800 alone', '\u2028 é 👍 \\ "', '{"event":1}', '
   )
   log.push(stream, event)
 }
-// A room that nobody could make by the API: what somebody wrote into the store itself is exported and proved all the same.
+// A room that nobody could make by the API, but that somebody wrote into the store, is exported and proved all the same.
 const odd = { type: 'community', id: 'снег ☃️ "{\\' } as const
 const nested = (levels: number): unknown => {
   let value: unknown = 1
@@ -72,7 +73,7 @@ for (const emoji of [{}, {}, [1], [1], 1, true, '1', null])
   write('chat', 'ReactionAdded', { messageId: 'm990', emoji, by: { id: {} } })
 write('chat', 'ReactionRemoved', { messageId: 'm990', emoji: [1], by: { id: {} } })
 write('space', 'SpaceOpened', null, [])
-// By UTF-16 code units the second is the earlier one.
+// In the order of UTF-16 code units, the second comes first.
 for (const time of ['\ufffd', '\u{1f600}', 7, '']) write('refusal', 'CommandRefused', {}, { at: time })
 
 const database = await testDatabase()
@@ -209,7 +210,7 @@ test('given states that earlier exports kept, then a bundle is the same to the b
       assert.equal(await bundleOf(at(second), null, 7), without, `second ${second}, from what was kept`)
       const less = eventsRead - before - all
       assert.ok(less < all, `${less} events read, of ${all}`)
-      // Whoever can write to the table.
+      // Somebody who can write to the table.
       for (const harm of [
         `state = replace(state, '"voice":false', '"voice":true')`,
         `state = replace(state, '"revisions"', '"revision"')`,
@@ -262,13 +263,13 @@ test('given states that were kept as the room went on, then a bundle is the same
     const before = eventsRead
     assert.equal(await bundleOf(at(700), null, every), without)
     const events = (await check(without)).events
-    // Of each stream: the last in the state, those up to the moment, and what follows it.
+    // For each stream: the last event in the state, those up to the moment, and the one after it.
     assert.ok(
       eventsRead - before <= events + 3 * (every + 2),
       `${eventsRead - before} read, for ${events} events`,
     )
 
-    // One that starts in the middle reads what it lacks once, and keeps the same.
+    // A reader that starts in the middle reads the missing part once, and remembers it.
     const longest = Math.max(...streams.map((name) => all.filter(({ stream }) => stream === name).length))
     const seldom = Math.ceil(longest / 3)
     const madeFrom = async (first: number) => {
@@ -287,7 +288,7 @@ test('given states that were kept as the room went on, then a bundle is the same
   }
 })
 
-/** Where each byte of a bundle belongs: its line, and what of it. */
+/** Says for each byte of a bundle which line it is in, and in which part of the line. */
 const classOf = (bytes: Buffer, place: number): { readonly line: number; readonly part: string } => {
   const lines = split(bytes)
   let from = 0
@@ -324,7 +325,7 @@ test(`given any byte changed, inserted or removed in ${TRIALS} trials of every c
     }
     const last = lines.length - 2
     for (let trial = 0; trial < TRIALS / 2; trial += 1) {
-      // Each class as often as another, however long its lines are.
+      // Each class of lines is tried equally often, however long its lines are.
       const row = [0, 1, 2, last - 1, last, 3 + (trial % (last - 4))][trial % 6]!
       const place =
         starts[row]! + Math.floor((randomBytes(4).readUInt32LE() / 2 ** 32) * (lines[row]!.length + 1))
@@ -345,7 +346,7 @@ test(`given any byte changed, inserted or removed in ${TRIALS} trials of every c
       const expected = classOf(bytes, place)
       const told = `byte ${place} (line ${expected.line}, ${expected.part}, ${how}): ${JSON.stringify(faults.slice(0, 3))}`
       assert.ok(faults.length > 0, told)
-      // A line feed that is gone puts two lines into one.
+      // A removed line feed joins two lines.
       assert.ok(
         faults.some(({ line }) => line === expected.line || line === expected.line - 1),
         told,
@@ -364,7 +365,7 @@ const first = ({ faults }: Checked): Partial<Fault> | undefined => faults[0]
 test('given a careful alteration of an event, its absence, the order, a proof, a state or a time, then it is reported', async () => {
   const streams = split(whole).map((line) => /"stream":"([a-z]+)-/.exec(line.toString())?.[1])
   const half = 3 + Math.floor((streams.length - 6) / 2)
-  // Two of one stream, since each stream's order is its own.
+  // Two events of one stream, since only a stream's own order is fixed.
   const middle = streams.findIndex((one, i) => i >= half && one !== undefined && one === streams[i + 1])
   const event = await check(
     rewrite(whole, (lines) => {

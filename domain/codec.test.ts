@@ -11,7 +11,7 @@ import { upcast } from './upcast.ts'
 
 type Golden = Pick<RecordedEvent, 'stream' | 'type' | 'data' | 'metadata'>
 const GOLDEN = new URL('./golden/', import.meta.url)
-/** By schema, an example of every event as that schema wrote it. */
+/** For each schema version, an example of every event as that version wrote it. */
 const golden = new Map<number, ReadonlyArray<Golden>>(
   readdirSync(GOLDEN).map((file) => [
     Number(/^schema-(\d+)\.json$/.exec(file)?.[1]),

@@ -2,7 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { readEnd, readTime } from './time.ts'
 
-// Wherever this runs: a time without a zone is UTC's.
+// In whatever zone this runs, a time without a zone is UTC.
 process.env.TZ = 'Asia/Tokyo'
 
 const test = suite('times')

@@ -1,4 +1,5 @@
-/** From a report to an appeal in the browser, by those whose part each is; and that what is written runs nowhere. */
+/** From a report to an appeal in the browser, each step by a person who may take it; and nothing that people write runs
+ *  as code anywhere. */
 // needs: chromium
 // timeout: 120
 import { strict as assert } from 'node:assert'
@@ -36,7 +37,7 @@ const open = async ({ browser, url, http }: Context, as: string, hash: string): 
   await page.goto(`${url}/console${hash}`)
   return page
 }
-/** Nothing ran, nothing was refused by the policy, and axe finds nothing. */
+/** Closes the page after checking that no script of a message ran, the policy refused nothing, and axe finds nothing. */
 const closeSound = async (page: Page): Promise<void> => {
   assert.equal(await page.evaluate(`JSON.stringify([wrong, 'ran' in globalThis])`), '[[],false]')
   await page.evaluate(AXE)

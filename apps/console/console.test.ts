@@ -1,5 +1,5 @@
-/** The console in a real browser, on a real server: who sees what, acts and their undo, the past, and that nothing that
- *  anybody wrote can run. */
+/** The console in a real browser, on a real server: who sees what, acts and their undoing, the past; and nothing that
+ *  people write runs as code. */
 // needs: chromium
 // timeout: 240
 import { strict as assert } from 'node:assert'
@@ -15,7 +15,7 @@ type Json = Record<string, never>
 const test = suite<Context>('the console')
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const ROOM = '#/room/document%3A1'
-/** Where pictures of each view go, if anywhere. */
+/** The folder for screenshots of each view, if they are wanted. */
 const PICTURES = process.env.CONSOLE_PICTURES
 
 test.before(async (context) => {
@@ -27,7 +27,7 @@ test.after(async ({ browser, http }) => {
   await http.close()
 })
 
-/** A tab of its own in which each violation of the policy is kept, signed in as an account or a guest. */
+/** Opens a tab, signed in as an account or as a guest, that records each violation of the policy. */
 const open = async ({ browser, url, http }: Context, as: string | null, hash: string): Promise<Page> => {
   const page = await (await browser.createBrowserContext()).newPage()
   page.setDefaultTimeout(8_000)

@@ -6,7 +6,7 @@ import { checkDatabase, checkEventStore, redisTrouble } from './check-parts.ts'
 
 const given = suite('parts that the environment names')
 
-/** One that answers, one where nothing listens. */
+/** A port that answers, and one where nothing listens. */
 const open = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1')
 await once(open, 'listening')
 const { port } = open.address() as AddressInfo

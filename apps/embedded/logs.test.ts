@@ -1,4 +1,4 @@
-/** What the parts print is kept over a restart, and bounded. */
+/** The parts' output is kept over a restart, up to a limit. */
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ const written = async (want: (text: string) => boolean): Promise<string> => {
       const text = readFileSync(path, 'utf8')
       if (want(text)) return text
     } catch {
-      // Not there yet.
+      // It does not exist yet.
     }
     await setImmediate()
   }

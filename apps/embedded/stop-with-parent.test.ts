@@ -1,4 +1,4 @@
-/** A child on its leash: ends with its parent, and with nothing else. */
+/** A child process ends with its parent, and for no other reason. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { suite } from 'uvu'

@@ -21,7 +21,7 @@ const root = mkdtempSync(join(tmpdir(), 'presence-embedded-'))
 chmodSync(root, 0o755)
 embedded.after(() => rmSync(root, { recursive: true, force: true }))
 
-// Stand-ins for the two programs that have tests of their own: they say that they are ready, and what they were given.
+// Stand-ins for the two programs that have tests of their own: they report that they are ready, and which environment they got.
 const standIn = (name: string, body: string): string => {
   const file = join(root, `${name}.mjs`)
   writeFileSync(file, body)
@@ -240,7 +240,7 @@ embedded('given a full disk, a file in its place, or damaged secrets, then a sen
   assert.throws(() => checkDataDir(dataDir, () => 12), /The disk is full: 12 MB are free/)
   writeFileSync(join(root, 'a-file'), '')
   assert.throws(() => checkDataDir(join(root, 'a-file')), /there is a file in its place/)
-  // Node’s own way of making folders never comes back from this one.
+  // Node’s own function for making folders never returns from this one.
   if (process.platform === 'linux')
     assert.throws(() => checkDataDir('/proc/none/data'), /no folder can be made there/)
   const deep = join(root, 'one', 'in', 'another')

@@ -1,6 +1,7 @@
 // needs: chromium
 // timeout: 120
-/** The start page in a real browser: two people, what they may do to each other, by mouse and keyboard, on a phone's width. */
+/** The start page in a real browser: two people and what they may do to each other, by mouse and keyboard, on a screen
+ *  as wide as a phone's. */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { suite } from 'uvu'
@@ -13,7 +14,7 @@ const test = suite<Context>('the start page in a browser')
 const errors: string[] = []
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-/** What axe finds wrong in the page as it stands, each with where. */
+/** What axe finds wrong in the page, each with its place. */
 const faultsOf = async (page: Page): Promise<ReadonlyArray<string>> => {
   await page.evaluate(AXE)
   return (await page.evaluate(
@@ -59,7 +60,7 @@ test.before(async (context) => {
   const { url } = context.product.endpoints()
   context.alice = await open(context.browser, url)
   await context.alice.setViewport({ width: 1000, height: 760 })
-  // Somebody by one click.
+  // Signs in with one click.
   await click(context.alice, "document.querySelector('#quick:not([hidden]) button')")
   await until(context.alice, "document.getElementById('role').textContent === 'you: owner'")
   context.guest = await open(context.browser, url)
@@ -232,7 +233,7 @@ test('given a phone, then the identity, the log-in and the people are on the scr
   guest,
 }) => {
   await guest.setViewport({ width: 390, height: 780, isMobile: true, hasTouch: true })
-  // A browser loads the page again for that.
+  // The page is loaded again for that.
   await until(
     guest,
     "document.querySelectorAll('#people button').length === 2 && !document.getElementById('login').hidden",

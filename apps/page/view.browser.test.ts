@@ -1,6 +1,6 @@
 // needs: chromium
 // timeout: 120
-/** The start page's room in 3-D, in a real browser: one walks, somebody on another socket sees it. */
+/** The start page's room in 3-D, in a real browser: one person walks, and somebody on another socket sees it. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { io, type Socket } from 'socket.io-client'
 import { suite } from 'uvu'
@@ -13,14 +13,14 @@ const test = suite<Context>('the room in 3-D')
 type At = { readonly x: number; readonly y: number; readonly z: number }
 const heard: At[] = []
 
-/** The first place heard from here on that is as asked for. */
+/** The first position received from now on for which `isIt` is true. */
 const walkedTo = async (other: Socket, isIt: (at: At) => boolean): Promise<At> => {
   const end = Date.now() + 30_000
   for (;;) {
     const found = heard.splice(0).find(isIt)
     if (found !== undefined) return found
     if (Date.now() > end) throw new Error('nobody walked there in time')
-    // Whatever comes, or the end of the time.
+    // Waits for the next update or the end of the time.
     await Promise.race([new Promise((resolve) => other.once('aframe-update', resolve)), delay(1_000)])
   }
 }
@@ -35,7 +35,7 @@ test.before(async (context) => {
     spaceId: 'lobby',
     position: { x: 3, y: 1.6, z: 0 },
   })
-  // Small, as no graphics processor draws it.
+  // The window is small, since no graphics processor draws it.
   context.browser = await testBrowser(['--enable-unsafe-swiftshader', '--window-size=360,400'])
   context.page = await context.browser.newPage()
   await context.page.setViewport({ width: 360, height: 420 })

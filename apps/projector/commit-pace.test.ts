@@ -4,7 +4,7 @@ import { createPace } from './commit-pace.ts'
 
 const test = suite('pace')
 
-/** `perSecond` events a second from `from` on, for so many ms: a commit after each rest. Answers when it ended. */
+/** Writes `perSecond` events a second for `ms` milliseconds, beginning at `from`, with a commit after each rest. Returns when it ended. */
 const flow = (pace: ReturnType<typeof createPace>, from: number, ms: number, perSecond: number): number => {
   let now = from
   while (now < from + ms) {

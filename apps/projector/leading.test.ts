@@ -1,5 +1,5 @@
-/** A projector whose connection is led to another backend while it leads, as a pooler that changes its mode does: the lock stays with
- *  the first, so nothing may be written over the second. */
+/** A projector whose connection moves to another backend while it leads, as behind a pooler that changes its mode: the
+ *  lock stays with the first backend, so nothing may be written over the second. */
 import { randomUUID } from 'node:crypto'
 import { sql } from 'slonik'
 import { suite } from 'uvu'
@@ -50,7 +50,7 @@ test('given a leader, when its connection leads to another backend, then that ba
   await commit(first, leading, one, careful)
   assert.equal(await isWritten(second), [1, 1, one.to])
 
-  // The same session, as far as it knows.
+  // As far as the projector knows, this is the same session.
   const led: DatabaseSession = { ...second, backend: first.backend }
   const two = next()
   for (const batch of [two, { events: [], to: two.to + 1n }])

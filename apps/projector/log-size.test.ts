@@ -1,4 +1,4 @@
-/** A log that is larger than the operator lets it be: the projector that leads has the oldest of it archived, and no other does. */
+/** A log that is larger than the operator allows: the leading projector archives its oldest part, and no other does. */
 // timeout: 240
 import { readdirSync } from 'node:fs'
 import * as E from 'fp-ts/lib/Either.js'

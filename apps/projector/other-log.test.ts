@@ -1,4 +1,5 @@
-/** Tables of another log than the one that is read: they say so, take nothing of it, and are made anew by a rebuild. */
+/** Tables that were made from another log than the one that is read: the projector says so, takes nothing from it, and
+ *  a rebuild makes them anew. */
 import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -95,7 +96,7 @@ test('given a server that knew the old tables’ position, when they are rebuilt
 test('given tables of one log, when a projector follows another, then it applies nothing of it and says what to do; after a rebuild it goes on', () =>
   withDatabase(async (databaseUrl, session) => {
     await projected(filled('a', 'b'), databaseUrl, session, 2)
-    // Longer, shorter, and as long as the one before.
+    // A longer log, a shorter one, and one as long as the previous.
     for (const all of [['x', 'y', 'z', 'u'], ['x'], ['x', 'y']]) {
       const other = filled(...all)
       const said: string[] = []
@@ -202,7 +203,7 @@ test('given a log that was moved by export and import, then the tables report th
   withDatabase(async (databaseUrl, session) => {
     const [from, to] = [await testEventStore(), await testEventStore()]
     const [before, after] = [connectEventLog({ url: from.url }), connectEventLog({ url: to.url })]
-    // What an export leaves behind makes the positions differ.
+    // The events that an export leaves out make the positions differ.
     const bookkeeping = { id: randomUUID(), type: 'Moment', data: { v: 1 }, metadata: {} }
     await before.append('moments-space-post:a/b', 'none', [bookkeeping])()
     for (const one of ['a', 'b', 'c']) {
@@ -227,7 +228,7 @@ test('given a log that was moved by export and import, then the tables report th
     const verifiers = [verifierOf(signer)]
     const verified = await verifyLog({ log: after, databaseUrl, verifiers })
     assert.equal([verified.failures, verified.compared!.found, verified.moved], [[], 0, 1])
-    // From here on they name places of this log.
+    // From now on they name positions of this log.
     await issue()
     const again = await verifyLog({ log: after, databaseUrl, verifiers })
     assert.equal([again.failures, again.checkpoints, again.moved], [[], 1, 1])

@@ -76,7 +76,7 @@ test('given events on the log, when it runs, then each table agrees with them', 
       audit.map(({ action }) => action),
       ['SpaceOpened', 'SessionJoined', 'SessionJoined', 'VoiceStarted', 'MessagePosted', 'SessionLeft'],
     )
-    // The kick names a session: the audit log names whose it was.
+    // The kick names a session; the audit log names the person whose session it was.
     assert.equal([audit[5]!.user_account, audit[5]!.target], ['alice', 'bob'])
     assert.is(audit[1]!.prev_hash, audit[0]!.hash)
     await projector.stop()
@@ -159,11 +159,11 @@ test('given an event that does not decode, then it and its stream are parked, an
       (await rows(session, 'parked_events')).map(({ revision }) => revision),
       [1, 2, 3],
     )
-    // All of it is on the audit log, in its place.
+    // All of it is in the audit log.
     assert.equal((await rows(session, 'presence_audit_log')).length, 5)
     await projector.stop()
 
-    // And it stays so when another starts.
+    // It stays so when another projector starts.
     const again = runProjector({ log, databaseUrl })
     await reached(again, say(log, recorded(space, posted('m5', 'five', 6))))
     assert.equal(
@@ -199,7 +199,7 @@ test('given one message id in two spaces, then each has its message, and changes
     const projector = runProjector({ log, databaseUrl })
     const changed = { messageId: 'm1', subspace: 'main', by: alice, at: at(9) }
     say(log, recorded(space, posted('m1', 'here', 1)), recorded(other, posted('m1', 'there', 2)))
-    // In the batch of the postings, and in one after it.
+    // In the same batch as the posts, and in a later one.
     const first = say(
       log,
       recorded(other, { type: 'MessageEdited', data: { ...changed, content: 'over there' } }),

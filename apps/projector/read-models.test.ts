@@ -28,7 +28,7 @@ const answer = async <T>(asked: ReadResult<T>): Promise<T> => {
   if (E.isLeft(result)) throw new Error(result.left.cause)
   return result.right
 }
-/** Appends, and waits until the tables have it. */
+/** Appends events, and waits until the tables contain them. */
 const given = async (...all: ReadonlyArray<ReturnType<typeof recorded>>): Promise<void> => {
   let position = 0n
   for (const { stream, event } of all) position = log.push(stream, event)

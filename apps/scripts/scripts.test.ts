@@ -1,4 +1,4 @@
-/** What pages include: small, cached, for any origin, and with nothing of the server in it. */
+/** The scripts that pages include: small, cached, for any origin, and with no code of the server in them. */
 import { gunzipSync } from 'node:zlib'
 import fastify, { type FastifyInstance } from 'fastify'
 import { suite } from 'uvu'
@@ -32,7 +32,7 @@ test('given each script, then it is under 30 KB as it travels, for any origin, a
     const again = await app.inject({ url: path, headers: { 'if-none-match': String(answer.headers.etag) } })
     assert.is(again.statusCode, 304)
     assert.is(again.body, '')
-    // A page's Content-Security-Policy need not allow eval for it; and nothing of Node is in it.
+    // A page's Content-Security-Policy need not allow eval for it, and it contains nothing of Node.
     assert.not.match(plain.body, /\beval\(|new Function|require\(|node:/)
   }
 })

@@ -1,4 +1,4 @@
-/** What `/api/health` says of how far behind the tables are. */
+/** What `/api/health` says about how far the tables are behind the log. */
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

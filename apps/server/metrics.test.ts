@@ -1,4 +1,4 @@
-/** What a scrape is told is what Prometheus reads: https://prometheus.io/docs/instrumenting/exposition_formats/. */
+/** The metrics are in the format that Prometheus reads: https://prometheus.io/docs/instrumenting/exposition_formats/. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createMetrics } from './metrics.ts'
@@ -8,7 +8,7 @@ const test = suite('metrics')
 const SAMPLE = /^([a-zA-Z_:][\w:]*)(?:\{((?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\[\\"n])*",?)*)\})? (\S+)$/
 type Family = { type: string; help: boolean; samples: Array<{ name: string; labels: string; value: number }> }
 
-/** The families by name. Throws at a line that is none, or one of no family. */
+/** Parses the metric families, by name. Throws at a malformed line, or a line of no family. */
 const parse = (text: string): Map<string, Family> => {
   const families = new Map<string, Family>()
   let now = ''

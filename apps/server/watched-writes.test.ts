@@ -1,4 +1,4 @@
-/** An event store that answers reads and takes no writes. */
+/** An event store that answers reads but accepts no writes. */
 import { randomUUID } from 'node:crypto'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -350,7 +350,7 @@ test('given one emoji written with and without U+FE0F, or in both forms of Unico
       given(posted(M1)).when(ask(alice, react(M1, written))).decision,
     )
     assert.equal(added, reacted(M1, otherwise), written)
-    // Written before there was one form: the same all the same.
+    // It was written before reactions had one normal form, and counts as the same all the same.
     given(posted(M1), reacted(M1, written))
       .when(ask(alice, react(M1, otherwise)))
       .happens()
@@ -385,7 +385,7 @@ test('given the most reactions on a message, when anybody adds one, then Invalid
   assert.not(may(...fans))
   assert.ok(may(...fans.slice(1)))
   assert.ok(may(...fans, { type: 'ReactionRemoved', data: { ...change(M1, 'fan-7'), emoji: '👍' } }))
-  // The rule came later than some messages: what was decided before it comes out as it did.
+  // The rule is newer than some messages: a decision of that time comes out as it did then.
   const asked = { ...ask(dave, react(M1, '👍')), rules: 1 }
   given(posted(M1), ...fans)
     .when(asked)
@@ -421,7 +421,7 @@ test('given slow mode, when new guests come from one network, then they take tur
   given(first)
     .when(from(seven, 'a1b2', 10, joined(seven.id, 1, 'main', -20)))
     .types('MessagePosted')
-  // Where there is no slow mode, nothing is said of where one came from.
+  // Without slow mode, nothing says where it came from.
   given()
     .when(ask(seven, { ...post(M1), network: 'a1b2' }))
     .happens(posted(M1, seven.id, { displayName: 'Guest 000000' }))

@@ -1,4 +1,4 @@
-/** What holds of a chat whatever is said, in whatever order; and that its window forgets nothing that counts. */
+/** Laws that hold for a chat whatever is said, in whatever order; and its window forgets nothing that matters. */
 
 import fc from 'fast-check'
 import * as E from 'fp-ts/lib/Either.js'
@@ -69,7 +69,7 @@ const anyChat = fc
     })
   })
 
-/** The read model, as plainly as it can be written: every message that ever was. */
+/** The read model in its simplest form: every message that ever was. */
 class Messages {
   readonly all = new Map<string, MessageFacts>()
   add({ type, data }: ChatEvent): void {
@@ -205,7 +205,7 @@ test('the read model makes up for what the window has forgotten: the decisions a
   })
   fc.assert(
     fc.property(anyChat, fc.array(fc.nat(79), { maxLength: 4 }), (asks, gaps) => {
-      // The same commands to a chat that remembers all, and to one where others fill the window in between.
+      // Gives the same commands to a chat that remembers all, and to one whose window other messages fill in between.
       let whole = initial()
       let short = initial()
       const messages = new Messages()
@@ -216,7 +216,7 @@ test('the read model makes up for what the window has forgotten: the decisions a
         const decision = decide({ ...ask, found }, short)
         const known = messages.all.get(ask.command.messageId)
         const lostItsWords = known?.edited === true || known?.deleted === true
-        // Words that were edited or deleted are forgotten with the window, so the id alone must tell a repeat.
+        // The window forgets edited and deleted words, so only the id can show a repetition.
         if (!(ask.command.type === 'PostMessage' && lostItsWords)) assert.equal(decision, expected)
         if (E.isLeft(expected)) return
         for (const event of expected.right) {

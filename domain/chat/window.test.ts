@@ -57,7 +57,7 @@ const decide = (state: ChatState, command: ChatCommand, found: Found = new Map()
 const types = (decision: ReturnType<typeof decide>): unknown =>
   E.isRight(decision) ? decision.right.map(({ type }) => type) : decision.left._tag
 
-/** Message 0, then so many more that it has fallen out of the window. */
+/** Message 0, and then so many more that the window no longer contains it. */
 const long = (): ChatState =>
   fold(
     chatDecider,

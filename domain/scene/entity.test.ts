@@ -7,7 +7,7 @@ import { isAfter, type Stamp, stampClock } from './stamp.ts'
 
 const test = suite('an entity of a scene')
 
-/** What one moment says is one thing: a value is made of its stamp. */
+/** One stamp never has two values, so the value is derived from its stamp. */
 const anyStamp: fc.Arbitrary<Stamp> = fc
   .tuple(fc.nat(12), fc.constantFrom('a', 'b'))
   .map(([at, node]) => ({ at, node }))

@@ -63,7 +63,7 @@ const isSame = (said: Place, heard: { position: unknown; rotation: unknown } | u
     }
 }
 
-/** A frame of these slots, each from where its hearers have it, null for those who have nothing. */
+/** A frame of these slots, each as a change from the pose that its receivers have; null for those that have none. */
 const frameOf = (moves: ReadonlyArray<{ slot: number; before: Pose | null; place: Place }>): Uint8Array => {
   const bodies = new Writer()
   const frame = new Writer()
@@ -98,7 +98,7 @@ test('given any places, sent absolutely and then as changes, then what is read i
         const reader = new PackedReader()
         const first = reader.read(frameOf(slots.map(([slot, place]) => ({ slot, before: null, place }))))
         for (const [slot, place] of slots) isSame(place, first.moved.get(`e${slot}`))
-        // Nobody says a turn in another form later: that is named anew.
+        // Nobody sends a rotation in another form later: such a slot is named anew.
         const next = slots.map(([slot, place, later]) => ({
           slot,
           place,

@@ -1,4 +1,4 @@
-/** Every state, every command, everyone: what happens, as one table. A change of any rule shows here as a line. */
+/** The outcome of every command by everyone in every state, as one table. A change of any rule shows here as a changed line. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
@@ -217,7 +217,7 @@ const name = (command: SpaceCommand): string => {
   return command.type === 'SetVoice' ? `${command.type} ${command.enabled ? 'on' : 'off'}` : command.type
 }
 
-/** What happens, in a word each: the events' types, a refusal's code, or `nothing`. */
+/** The outcome in a few words: the events' types, a refusal's code, or `nothing`. */
 const outcome = (state: string, by: keyof typeof callers, command: SpaceCommand): string => {
   const [place, events] = states[state]!
   const before = deepFreeze(fold(spaceDecider, events))
@@ -238,7 +238,7 @@ const table = (): ReadonlyArray<string> => {
 
 const TABLE = new URL('./every-state.table.txt', import.meta.url)
 test('given each state, when each command comes from each caller, then the outcome is what the table says', () => {
-  // WRITE_TABLE=1 writes it anew: read the difference as what it is, a change of the rules.
+  // WRITE_TABLE=1 writes it anew: review the difference, since it is a change of the rules.
   if (process.env.WRITE_TABLE === '1') writeFileSync(TABLE, `${table().join('\n')}\n`)
   assert.equal(table(), readFileSync(TABLE, 'utf8').trim().split('\n'))
 })

@@ -1,4 +1,4 @@
-/** What holds of a space whatever is asked of it, in whatever order. */
+/** Laws that hold for a space whatever commands it gets, in whatever order. */
 
 import fc from 'fast-check'
 import * as E from 'fp-ts/lib/Either.js'
@@ -18,7 +18,7 @@ import type { SpaceState } from './state.ts'
 const { initial, decide, fork } = spaceDecider
 const test = suite('laws of a space')
 
-/** The steps as commands, each at its time. */
+/** The steps as commands, each with its time. */
 const commandsOf = (
   steps: ReadonlyArray<CommandStep>,
   place: ContentKind,
@@ -35,7 +35,7 @@ type Done = {
   readonly events: ReadonlyArray<SpaceEvent>
   readonly after: SpaceState
 }
-/** Decides each in turn; what is refused changes nothing. `before` and `after` are the caller's to keep. */
+/** Decides each in turn; a refused one changes nothing. The caller may keep `before` and `after`. */
 const run = (asks: ReadonlyArray<DecisionInput<SpaceCommand>>, check?: (done: Done) => void): SpaceState => {
   let state = initial()
   for (const ask of asks) {
@@ -170,7 +170,8 @@ test('any interleaving of duplicates gives what one copy in order gives', () => 
       const seen = new Set<string>()
       const answered = asks.filter(({ id }) => !seen.has(id) && seen.add(id))
       assert.equal(toSnapshot(run(answered)), toSnapshot(run(once)))
-      // Copies right behind their originals need nobody to remember them, unless they were refused.
+      // Copies directly after their originals change nothing even if nothing is remembered of them, unless the
+      // originals were refused.
       assert.equal(toSnapshot(run(once.flatMap((ask) => [ask, ask]))), toSnapshot(run(once)))
     }),
     { numRuns: RUNS },

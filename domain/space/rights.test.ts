@@ -201,7 +201,7 @@ test('given somebody with more sessions than a ban ends at once, when seats are 
     data,
     rest.map((event) => ({ ...event.data, at: at(62) })),
   )
-  // One who owns the space by now may be in, banned or not.
+  // Somebody who has become the space's owner may be inside, banned or not.
   const owner = { ...joined('carol', 9_000), data: { ...joined('carol', 9_000).data, at: at(70) } }
   given(...after, ...sweep.decision.right, owner)
     .when(asked(system, { type: 'ExpireSeats' }, { seconds: 72 }))
@@ -234,7 +234,7 @@ test('given somebody with more voices than a mute stops at once, when seats are 
   given(...after)
     .when(asked(system, sweep, { seconds: 120 }))
     .happens()
-  // One who owns the space by now may speak, muted or not.
+  // Somebody who has become the space's owner may speak, muted or not.
   given(opened(), muted('carol'), joined('carol', 1, 'main', 70), spoke('carol-1'))
     .when(asked(system, sweep, { seconds: 72 }))
     .happens()

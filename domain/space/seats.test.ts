@@ -90,11 +90,11 @@ test('given a room full of seats held for guests, when anybody actually joins, t
     given(...history)
       .when(asked(by, join(by.id)))
       .happens(seatExpired(guest(1).id), joined(by.id))
-  // One of those for whom a seat is held takes that one.
+  // Somebody for whom a seat is held takes that seat.
   given(...history)
     .when(asked(guest(3), join(guest(3).id)))
     .happens(joined(guest(3).id))
-  // Who only asks is told that it is full.
+  // Somebody who only asks learns that it is full.
   given(...history)
     .when(asked(alice, enter()))
     .refuses({ _tag: 'SpaceIsFull', max: 6 })
@@ -113,14 +113,14 @@ test('given a room full of held seats, when its owner, a moderator or somebody w
         .when(asked(by, join(by.id)))
         .happens(seatExpired(first), joined(by.id))
     }
-  // No moderator's seat gives way, and after two minutes one who was here is one like others.
+  // No moderator's seat is given up, and two minutes after leaving, somebody is treated like all others.
   given(...history, settled({ max_users: 1 }), entered('alice'))
     .when(asked(bob, enter()))
     .refuses({ _tag: 'SpaceIsFull', max: 1 })
   given(...history, ...crowd(6).map(({ data }) => entered(data.subject, 100)))
     .when(asked(dave, enter(), { seconds: 121 }))
     .refuses({ _tag: 'SpaceIsFull', max: 6 })
-  // One who was put out was not just here.
+  // Somebody who was removed does not count as having just left.
   given(...history, joined('dave', 2), left('dave-2', 'kicked', { by: 'bob' }), ...crowd(6))
     .when(asked(dave, enter()))
     .refuses({ _tag: 'SpaceIsFull', max: 6 })
@@ -134,19 +134,19 @@ test('given five seats held from one network, when another enters from there, th
     given(...history)
       .when(asked(seven, enter('main', network)))
       .happens(entered(seven.id, 0, network))
-  // One who has a seat keeps it, and those that ran out count for nothing.
+  // Somebody who has a seat keeps it, and expired seats do not count.
   given(...history)
     .when(asked(guest(1), enter('main', 'a1b2'), { seconds: 10 }))
     .happens(entered(guest(1).id, 10, 'a1b2'))
   given(...history)
     .when(asked(seven, enter('main', 'a1b2'), { seconds: 60 }))
     .types('SeatExpired', 'SeatExpired', 'SeatExpired', 'SeatExpired', 'SeatExpired', 'EntryGranted')
-  // The owner's seat is none of those that give way.
+  // The owner's seat is not among those that are given up.
   given(opened(), entered('bob', 0, 'a1b2'), ...crowd(4, 'a1b2'))
     .when(asked(seven, enter('main', 'a1b2')))
     .happens(seatExpired(guest(1).id), entered(seven.id, 0, 'a1b2'))
 })
-/** `count` guests in the room, from that network. */
+/** `count` guests of that network in the room. */
 const guestsFrom = (network: string, count: number, first = 100) =>
   Array.from({ length: count }, (_, n) => joinedFrom(network, guest(first + n).id))
 const outOf = (subject: string) =>
@@ -166,7 +166,7 @@ test('given a room full of one network’s guests, when anybody else comes, then
   given(...history)
     .when(asked(seven, join(seven.id, 1, { network: 'ffff' })))
     .happens(newest, joinedFrom('ffff', seven.id))
-  // A guest who only asks, and one more of the same network, are told that it is full.
+  // A guest who only asks, and one more guest of the same network, learn that it is full.
   const full = { _tag: 'SpaceIsFull', max: MAX } as const
   given(...history)
     .when(asked(seven, enter('main', 'ffff')))
@@ -184,11 +184,11 @@ test('given a school behind one address, when its accounts and its guests fill a
   given(...history)
     .when(asked(seven, join(seven.id, 1, { network: 'a1b2' })))
     .happens(joinedFrom('a1b2', seven.id))
-  // A room of accounts is full, as it ever was.
+  // A room full of accounts is full, as before.
   given(opened(), ...Array.from({ length: MAX }, (_, n) => joined(`pupil-${n}`)))
     .when(asked(dave, join('dave')))
     .refuses({ _tag: 'SpaceIsFull', max: MAX })
-  // Its owner may give it all seats.
+  // The room's owner may allow one network all seats.
   given(opened(), settled({ guests_of_network: MAX, max_users: MAX * 2 }), ...guestsFrom('a1b2', MAX * 2))
     .when(asked(alice, join('alice')))
     .happens(outOf(guest(100 + MAX * 2 - 1).id), joined('alice'))
@@ -212,11 +212,11 @@ test('given guests of several networks in a full room, when an account comes, th
   given(...history)
     .when(asked(alice, join('alice')))
     .happens(outOf(guest(112).id), joined('alice'))
-  // None has more than its share: it is full.
+  // No network has more than its share, so the room is full.
   given(opened(), settled({ max_users: 20 }), ...guestsFrom('aaaa', 10), ...guestsFrom('bbbb', 10, 200))
     .when(asked(alice, join('alice')))
     .refuses({ _tag: 'SpaceIsFull', max: 20 })
-  // Where fewer are let in than are there, as many go as it takes.
+  // If the limit is below the number of people inside, as many leave as necessary.
   given(...history, settled({ max_users: 28 }))
     .when(asked(alice, join('alice')))
     .happens(...[112, 111, 110].map((n) => outOf(guest(n).id)), joined('alice'))
@@ -254,7 +254,7 @@ test('given ten sessions of one account or guest, when it joins again, then TooM
     given(opened(), ...ten)
       .when(asked(dave, join('dave')))
       .happens(joined('dave'))
-    // Decided again as it was before there was that rule.
+    // Decided again under the rules of the time before that rule.
     const before = { ...asked(by, join(by.id, 11)), rules: 1 }
     given(opened(), ...ten)
       .when(before)
@@ -267,7 +267,7 @@ test('given a session from before the connection was cut, when its client joins 
     given(opened(), joined(by.id), joined('dave'), settled({ max_users: 2 }))
       .when(asked(by, join(by.id, 2, { replaces: [one] })))
       .happens(left(one, 'disconnected'), joined(by.id, 2))
-    // Two that are stale end both; another's, and one that is over, stay what they are.
+    // Two stale sessions both end; another person's session, and one that has ended, stay as they are.
     given(opened(), joined(by.id), joined(by.id, 2), joined('dave'))
       .when(asked(by, join(by.id, 3, { replaces: ['dave-1', two, one, 'gone'] })))
       .happens(left(one, 'disconnected'), left(two, 'disconnected'), joined(by.id, 3))
@@ -284,7 +284,7 @@ test('given a full room, when a guest, or a client that says it returns, joins a
   given(...history('alice'))
     .when(asked(alice, join('alice', 2, { returns: true })))
     .happens(left('alice-1', 'disconnected'), joined('alice', 2))
-  // A second window of an account is no return.
+  // A second window of an account does not count as a return.
   given(...history('alice'))
     .when(asked(alice, join('alice', 2)))
     .refuses({ _tag: 'SpaceIsFull', max: 2 })

@@ -59,7 +59,7 @@ test('given guests inside, when guests are no longer allowed, then their session
       shownOut(`${ghost}-2`),
       seatExpired(waiting),
     )
-  // Accounts and a change of anything else leave everybody where they are.
+  // Nobody leaves if they have an account, or if another setting is changed.
   given(...history)
     .when(asked(bob, settings({ max_users: 1 })))
     .happens(settled({ max_users: 1 }))
@@ -71,7 +71,7 @@ test('given more guests than one command ends, when seats are expired, then the 
   assert.ok(first.decision._tag === 'Right')
   assert.is(first.decision.right.length, 1 + AT_ONCE)
   const after = [...history, ...first.decision.right, entered(guest(9_000).id)]
-  // A seat that has run out and is a guest's is freed once.
+  // An expired seat of a guest is freed once.
   const rest = given(...after).when(asked(system, { type: 'ExpireSeats' }, { seconds: 61 }))
   rest.types('SeatExpired', 'SessionLeft', 'SessionLeft', 'SessionLeft')
 })

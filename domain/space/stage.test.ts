@@ -1,4 +1,4 @@
-/** A stage: who may speak there, and how the word goes from one to another. */
+/** A stage: who may speak there, and how the right to speak passes from one to another. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { account, asked, at, guest, OWNER, opened, system } from '../testing/people.ts'

@@ -1,4 +1,4 @@
-/** Everything derived that is stored, as each version of the program wrote it, read by today's. */
+/** Everything that is derived and stored, as each version of the program wrote it, can be read by today's version. */
 import { readFileSync } from 'node:fs'
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
@@ -30,7 +30,7 @@ const golden = (name: string): Json =>
 const SPACE = 'space-post:alice/my-360-photo'
 const ROOM = { type: 'post', id: 'alice/my-360-photo' } as const
 
-/** What today's program makes of the events that the golden files were made of. */
+/** Today's results from the events from which the golden files were made. */
 const events: ReadonlyArray<RecordedEvent> = golden('events').map((event: Json) => ({
   ...event,
   revision: BigInt(event.revision),
@@ -76,7 +76,7 @@ test('given snapshots and a bundle’s state of each version, then they are read
   assert.equal(stateFromJson(state), today.bundle)
 })
 
-/** Checkpoints were first signed without a number and a time of their own, and stood in a table alone. */
+/** The first checkpoints were signed without a number and a time of their own, and were kept in a table only. */
 test('given checkpoints of each version, then they are valid and say what they said', () => {
   const [first, second] = [golden('checkpoint-1'), golden('checkpoint-2')]
   const verifier = parseVkey(first.vkey)!
@@ -112,7 +112,7 @@ const voice = (n: number): NewEvent => ({
     at: new Date(Date.UTC(2026, 2, 2) + n * 1_000).toISOString(),
   },
 })
-/** A long room with its moments kept, `change` made to each of them as it is read; and how many events a look reads. */
+/** A long room whose moments are kept; `change` alters each of them as it is read. It counts how many events a look reads. */
 const roomWith = (change: (data: Json) => Json) => {
   const store = memoryLog()
   for (const { stream, id, type, data, metadata } of events) store.push(stream, { id, type, data, metadata })

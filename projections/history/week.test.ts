@@ -1,5 +1,5 @@
-/** A real room's week (ROOM_LOGS names the folder of busy-week.jsonl.gz; else a quiet evening): its moments beside a fold of
- *  the file that shares nothing with the product, its replay stepped both ways, and every act explained. */
+/** A real room's week (ROOM_LOGS names the folder of busy-week.jsonl.gz; otherwise a quiet evening): its moments are
+ *  compared with an independent fold of the file, its replay is stepped both ways, and every act is explained. */
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -18,7 +18,7 @@ import { createPast } from './why/past.ts'
 
 const MOMENTS = Number(process.env.MOMENTS ?? 250)
 
-/** Always the same numbers from 0 to 1 (mulberry32). */
+/** Random numbers from 0 to 1, the same in each run (mulberry32). */
 const dice = (seed: number) => () => {
   seed = (seed + 0x6d2b79f5) | 0
   let x = Math.imul(seed ^ (seed >>> 15), 1 | seed)
@@ -33,7 +33,7 @@ type Truth = {
   readonly permissions: Map<string, string>
   readonly said: Array<{ account: string; content: string; t: string }>
 }
-/** After each line, asked in order of time. */
+/** The independent states after each line, to be asked in order of time. */
 const truths = (week: Performed) => {
   const truth: Truth = { present: new Map(), permissions: new Map(), said: [] }
   for (const admin of week.admins) truth.permissions.set(admin, 'admin')
@@ -90,7 +90,7 @@ const saying = (n: number, more: object = {}) =>
     ...more,
   }) as const
 
-/** Each with the answer it must get; a second or two apart. */
+/** Forbidden acts, each with the answer that it must get, a second or two apart. */
 const misdeeds = async (week: Performed): Promise<number> => {
   const { space, chat } = week
   let ms = Date.parse(week.lines.at(-1)!.t)
@@ -142,7 +142,7 @@ const misdeeds = async (week: Performed): Promise<number> => {
   await must('MessageNotFound', () =>
     chat(bob, { type: 'EditMessage', messageId: uuid(2, 9), content: 'again' }),
   )
-  // Of the week's beginning: no longer within the chat's window.
+  // A message of the week's beginning, no longer within the chat's window.
   const early = week.lines.find((line) => line.kind === 'chat')!
   await must('ok', () =>
     chat(account(early.account), { type: 'EditMessage', messageId: uuid(early.seq, 7), content: 'x' }),
@@ -362,7 +362,7 @@ test(`given every event of the week and ${told} more acts, accepted and refused,
       `${event.stream} ${event.revision}: ${JSON.stringify(why.verdict)} ${why.says.join(' ')}`,
     )
     assert.equal(why.gaps, [])
-    // Every chain ends with one who needs no grant.
+    // Every chain ends with somebody who needs no grant.
     for (let right = why.right; ; right = right.because.by) {
       if (right.because === null) {
         assert.ok(right.via !== 'grant', why.says.join(' '))

@@ -54,7 +54,7 @@ test('any interleaving of fast path and subscription lets each revision through 
           else if (typeof step === 'number') bring(step)
           else subscription = Math.max(0, subscription - step.back)
         }
-        // In the end the subscription has brought everything.
+        // Finally, the subscription brings everything.
         while (subscription < count) bring(subscription++)
         const expected = Array.from({ length: Math.max(0, count - 1 - known) }, (_, i) => known + 1 + i)
         assert.equal(out, expected)

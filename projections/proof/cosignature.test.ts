@@ -1,4 +1,4 @@
-/** Cosignatures: what a witness adds to a checkpoint, and that nothing in it can be altered. */
+/** Cosignatures: what a witness adds to a checkpoint; no alteration of it goes unnoticed. */
 import { createHash, createPublicKey, verify } from 'node:crypto'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -48,7 +48,7 @@ test('given a cosigned checkpoint, when any one character of it changes, then it
   const lineOf = signed.length - line.length
   const underLog = signed.indexOf('\n\n') + 2
   for (let i = 0; i < signed.length; i += 1) {
-    // The log's own signature is not what a witness signs.
+    // A witness does not sign the log's own signature.
     if (i >= underLog && i < lineOf - 1) continue
     const turned = `${signed.slice(0, i)}${String.fromCharCode(signed.charCodeAt(i) ^ 1)}${signed.slice(i + 1)}`
     assert.is(cosignedAt(turned, verifierOf(witness)), null, `character ${i}`)

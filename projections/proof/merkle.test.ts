@@ -24,7 +24,7 @@ import {
 const merkle = suite('merkle')
 const RUNS = Number(process.env['PROPERTY_RUNS'] ?? 300)
 
-/** The definition, word for word from RFC 6962 section 2.1, for what the fast way must agree with. */
+/** The definition of RFC 6962, section 2.1, literally, with which the fast implementation must agree. */
 const sha = (...parts: ReadonlyArray<Uint8Array>) => {
   const hash = createHash('sha256')
   for (const part of parts) hash.update(part)
@@ -157,7 +157,7 @@ merkle(
             if (harm?.[1] === 1 && own.length > 0) own[harm[2] % own.length]![harm[2] % 32]! ^= 1
             const index = harm?.[1] === 2 ? (leaf + 1 + (harm[2] % 3)) % (size + 1) : leaf
             if (harm?.[1] === 3) own.push(Buffer.from(hash))
-            // As a bundle has it: what is shared is whatever stood before, right or wrong.
+            // A proof as a bundle has it: its shared part is whatever the previous proof had, right or wrong.
             const proof = [...own, ...previous.slice(previous.length - shared)]
             previous = proof
             assert.equal(

@@ -1,4 +1,4 @@
-/** Tiles against the tree that they are of: their paths as the specification writes them, and proofs made from nothing else. */
+/** Tiles compared with their tree: their paths as in the specification, and proofs that are made from tiles alone. */
 import { randomBytes } from 'node:crypto'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

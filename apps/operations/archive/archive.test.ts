@@ -1,5 +1,5 @@
-/** Archives: what is cut can still be told and proved, rooms go on, and what is not at hand is said. ARCHIVE_VISITS: how much happens in
- *  the rooms (4 events each). */
+/** Archives: archived events can still be replayed and proved, rooms go on, and what is not at hand is reported.
+ *  ARCHIVE_VISITS: how much happens in the rooms (4 events each). */
 // timeout: 600
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -24,7 +24,7 @@ import { BEGIN, HOUR, openRooms, type Rooms, roomOf } from './testing/rooms.ts'
 
 const test = suite<{ rooms: Rooms }>('an archive of the log')
 const VISITS = Number(process.env.ARCHIVE_VISITS ?? 300)
-/** In hours. */
+/** How many hours the rooms' history spans. */
 const HOURS = 100
 
 const hour = (n: number): Date => new Date(BEGIN + n * HOUR)
@@ -73,14 +73,14 @@ test('given a log of which nine tenths are archived while commands come, then no
   const bytes = await logBytes(rooms.node.url)
   let isOver = false
   const load = (async () => {
-    // As much as a tenth again, so that what is left can be told.
+    // At most another tenth, so that the remaining events can be replayed.
     for (let n = 0; !isOver && n < VISITS / 10; n += 1) {
       await rooms.people.visit(n)
       await pause(10)
     }
   })()
   const stages = new Set<string>()
-  // The tables are to have all of it before it begins, and go on meanwhile.
+  // The tables have all events before the archive begins, and go on meanwhile.
   const done = await archiveUntilThere(rooms, hour(90), (stage) => stages.add(stage))
   const said: string[] = []
   await scavenge(rooms.node.url, { out: (text) => void said.push(text), err: () => {} })
@@ -98,7 +98,7 @@ test('given a log of which nine tenths are archived while commands come, then no
   assert.equal(await momentsOn(rooms, hour(95))(1), after)
 })
 
-/** The load may be ahead of the tables just when it is asked. */
+/** The load may be ahead of the tables when the archive is asked for. */
 const archiveUntilThere = async (rooms: Rooms, before: Date, onStage: (stage: string) => void = () => {}) => {
   for (;;)
     try {

@@ -1,5 +1,5 @@
-/** How long what stays: refusals, looks and snapshots have days of their own, and the tables let go of what is archived where that is
- *  asked for, with nothing that a rebuild or `audit verify` would call a difference. */
+/** Retention: refusals, looks and snapshots are kept for their own numbers of days, and on request the tables drop what
+ *  is archived, without anything that a rebuild or `audit verify` would report as a difference. */
 import { randomUUID } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
@@ -36,7 +36,7 @@ const look = async (rooms: Rooms, at: Date): Promise<void> => {
   assert.ok(E.isRight(await rooms.plain.append(stream, 'any', [{ id, type: 'AuditRead', data, metadata }])()))
 }
 
-/** An hour: a visit in one of the rooms, a refusal and a look. */
+/** The events of an hour: a visit in one of the rooms, a refusal and a look. */
 const live = async (rooms: Rooms, n: number): Promise<void> => {
   await rooms.people.visit(n)
   await rooms.people.refused(0)
@@ -49,7 +49,7 @@ const left = async (rooms: Rooms, stream: string): Promise<ReadonlyArray<Recorde
   assert.ok(E.isRight(page))
   return page.right
 }
-/** How many hours after the beginning the second event that is left says it was: the first is the last that was archived. */
+/** How many hours after the beginning the second remaining event happened, by its own data; the first is the last that was archived. */
 const firstHour = async (rooms: Rooms, stream: string): Promise<number> => {
   const at = (await left(rooms, stream))[1]?.metadata as { readonly at: string }
   return Math.floor((Date.parse(at.at) - BEGIN) / HOUR)

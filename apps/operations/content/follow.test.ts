@@ -1,5 +1,5 @@
 // timeout: 600
-/** Content follows a primary: a real one with real logical replication, and one that has to be polled. Both sides are killed. */
+/** Following a primary's content: a real one with real logical replication, and one that must be polled. Both sides are killed. */
 import { setTimeout as delay } from 'node:timers/promises'
 import * as E from 'fp-ts/lib/Either.js'
 import pg from 'pg'
@@ -16,7 +16,7 @@ import type { PrimaryFollower } from './following.ts'
 const POSTS = Number(process.env.CONTENT_POSTS ?? 1_000)
 const RATE = Number(process.env.CONTENT_RATE ?? 300)
 const KILLS = Number(process.env.CONTENT_KILLS ?? 2)
-/** How long anything may take. */
+/** How long anything may take, in milliseconds. */
 const WAIT_MS = 15_000 + 2 * POSTS
 const PASSWORD = 'a password of the follower’s'
 
@@ -27,7 +27,7 @@ const silent = { info: () => {}, warn: () => {} }
 const owner = new pg.Pool({ connectionString: primary.url, max: 4 })
 const local = new pg.Pool({ connectionString: here.url, max: 4 })
 for (const pool of [owner, local]) pool.on('error', () => {})
-/** Through kills: tried until it is answered. */
+/** Tries again until it is answered, since the database may be killed meanwhile. */
 const ask = async <R extends pg.QueryResultRow>(
   pool: pg.Pool,
   text: string,
@@ -55,14 +55,14 @@ const until = async (so: () => Promise<boolean>, ms = WAIT_MS): Promise<void> =>
   for (const end = Date.now() + ms; Date.now() < end; ) {
     const asked = Date.now()
     if (await so().catch(() => false)) return
-    // Where a look takes long, half of the time is left to those who work.
+    // If a check takes long, half of the time is left for the work itself.
     await delay(Math.max(5, Date.now() - asked))
   }
   const state = await local.query('SELECT * FROM content_follow').catch(String)
   assert.unreachable(`it never came to be: ${JSON.stringify(typeof state === 'string' ? state : state.rows)}`)
 }
 
-/** The primary's rows as they should stand here, and those that do. */
+/** The primary's rows as they should be here, and the rows that are here. */
 const WANTED = {
   posts: `SELECT author::text, permlink::text, left(coalesce(type, ''), 64) AS type, left(coalesce(title, ''), 1024) AS title,
       md5(coalesce(content, '')) AS content, coalesce(votes, 0)::text AS votes, coalesce(hidden, false) AS hidden,
@@ -95,7 +95,7 @@ const fill = (from: number, count: number) =>
     [from, from + count - 1],
   )
 
-/** Changes at a steady rate until it is stopped; what the kills take back is not counted on. */
+/** Makes changes at a steady rate until it is stopped. A change that a kill undoes is not relied on. */
 const change = () => {
   let isOver = false
   const run = async () => {
@@ -161,7 +161,7 @@ test.before(async () => {
     owner,
     `INSERT INTO collaboration_permissions SELECT n, 'author-' || n + 1, 'editable' FROM generate_series(1, 40) AS n`,
   )
-  // Rows that can be no room.
+  // Rows that can't be rooms.
   await ask(
     owner,
     `INSERT INTO posts (author, permlink) VALUES ('Not An Account', 'x'), ('author-1', 'Not-A-Permlink'), ('author-1', repeat('a', 500))`,

@@ -1,4 +1,4 @@
-/** What is read on DLUX and Hive is listed as rooms, where no primary is followed. A real server speaks DLUX's API. */
+/** If no primary is followed, the posts that are trending on DLUX and Hive are listed as rooms. A real server speaks DLUX's API. */
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -23,7 +23,7 @@ const db = new pg.Pool({ connectionString: database.url, max: 2 })
 const models = createReadModels(await createPostgresPool(database.url))
 const silent = { info: () => {}, warn: () => {} }
 
-/** DLUX's API as its site asks it. */
+/** DLUX's API, as its site calls it. */
 let answer: (response: ServerResponse) => void = () => {}
 const asked: string[] = []
 const api = createServer((request, response) => {

@@ -1,4 +1,4 @@
-/** Moments on made-up rooms: kept or not, by several clocks, by several writers, crowded, or not to be trusted. */
+/** Moments of generated rooms: whether they are kept or not, with several clocks, several writers, crowds, and wrong moments. */
 import * as fc from 'fast-check'
 import * as E from 'fp-ts/lib/Either.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
@@ -110,19 +110,19 @@ const view = async (moments: Moments, when: When, exact = false): Promise<Return
 }
 const bookkeeping = (log: MemoryLog) =>
   log.all().filter(({ stream }) => /^(moments|marks|momentparts)-/.test(stream))
-/** Stream by stream: who wrote which first is no matter. */
+/** Stream by stream: which of several writers was first does not matter. */
 const byStream = (log: MemoryLog) =>
   bookkeeping(log)
     .map(({ stream, revision, id, data }) => ({ stream, revision: String(revision), id, data }))
     .sort((a, b) => (a.stream + a.revision < b.stream + b.revision ? -1 : 1))
 
-/** A room's acts: who comes, goes, speaks, changes their words, at which clock. */
+/** A room's acts: people come, go, speak and edit, each by one of several clocks. */
 const acts = fc.array(
   fc.tuple(fc.constantFrom('join', 'leave', 'post', 'edit'), fc.nat({ max: 12 }), fc.nat({ max: 60 })),
   { minLength: 1, maxLength: 120 },
 )
 type Acts = ReadonlyArray<readonly [string, number, number]>
-/** Times go on by a second, give or take the half minute by which clocks differ. */
+/** Times advance by a second, plus or minus the half minute by which clocks differ. */
 const write = (log: MemoryLog, room: Acts): void => {
   for (const [i, [kind, n, skew]] of room.entries()) {
     const at = iso(i * 1_000 + skew * 1_000)
@@ -193,7 +193,7 @@ test('given any way and order of keeping, by two at once and with failing writes
       }
       torn.onAppend = () => null
       await keepRoom(torn, ROOM, EVERY)
-      // Places in the log differ with what is written between: all else is the same.
+      // Positions differ with what is written in between; everything else is the same.
       const bare = (log: MemoryLog) =>
         byStream(log).map(({ stream, revision, id }) => `${stream} ${revision} ${id}`)
       assert.equal(bare(torn), bare(whole))
@@ -295,7 +295,7 @@ test('given a sealed log, then the words are opened, and read again only if fold
   assert.is(E.isLeft(failed) && failed.left._tag, 'LogUnavailable')
 })
 
-/** As whoever follows the log tells of it. */
+/** An event as a follower of the log passes it on. */
 const noticed = (recorded: RecordedEvent) => {
   const decoded = decodeRecorded(recorded)
   return { recorded, decoded: E.isRight(decoded) ? decoded.right : null }
@@ -338,8 +338,8 @@ test('given a keeper that starts in the middle of a room, then it reads the room
   await keeper.stop()
 })
 
-/** What comes between the log and a keeper: an event that is told again, one that is not told, one that can't be read, the
- *  keeper's own start, and appends that fail. */
+/** What can go wrong between the log and a keeper: an event comes twice, does not come, or can't be read; the keeper
+ *  starts anew; appends fail. */
 const mishaps = fc.array(
   fc.tuple(
     fc.nat({ max: 120 }),
@@ -360,7 +360,7 @@ test('given anything in between, then what is kept from events as they come is t
         write(whole, room)
         serial = 0
         write(log, room)
-        // The same places, whatever is kept meanwhile: told of as if they came now.
+        // The same positions, whatever is kept meanwhile, passed on as if they came now.
         const events = [...log.all()]
         await keepRoom(whole, ROOM, EVERY)
         const start = () => keepMoments({ log, every: EVERY, streams, entries })
@@ -394,7 +394,7 @@ test('given anything in between, then what is kept from events as they come is t
         const kept = byStream(log)
         const all = new Map(byStream(whole).map((one) => [one.stream + one.revision, one]))
         for (const one of kept) assert.equal(one, all.get(one.stream + one.revision))
-        // What it left out is made by the first who asks, and is then the same again.
+        // A moment that it left out is made by the first reader who asks, and is then the same again.
         log.onAppend = () => null
         await keepRoom(log, ROOM, EVERY)
         assert.equal(byStream(log), byStream(whole))
@@ -413,7 +413,7 @@ test('given a keeper that gets events while it reads, then it continues from the
   log.follow((event) => keeper.notice([noticed(event)]))
   let late = true
   log.pause = async (what, stream) => {
-    // More comes between the last page that is read and the moments that are written.
+    // More events come between the last page that is read and the moments that are written.
     if (what !== 'append' || !stream.startsWith('moments-') || !late) return
     late = false
     write(log, talkOf(3))
@@ -504,7 +504,7 @@ test('given events that can’t be read, then a replay shows that they are there
   const last = steps.at(-1)!.state
   assert.is(last.unread_events, 2)
   assert.is(last.messages.at(-1)?.event?.event_id, events.at(-1)!.id)
-  // From behind them it says the same, though nothing is kept there.
+  // Read from the end, it says the same, though nothing is kept there.
   const behind = steps.filter(({ position }) => BigInt(position) > strange + 2_000n)
   assert.equal(await stepsFrom(BigInt(behind[0]!.position)), behind)
   const player = await createPlayer(moments, ROOM, { kind: 'position', position: strange - 100n })
@@ -539,7 +539,7 @@ test('given a replay while the room goes on, then each event comes once and in o
   const positions: bigint[] = []
   for await (const { recorded } of replay(moments, ROOM)) {
     positions.push(recorded.position)
-    // What comes to a stream that was at its end, with more behind it in another.
+    // Adds an event to a stream that was at its end, with more events after it in another stream.
     if (positions.length % 300 === 1 && positions.length < 1_000) {
       refused()
       more(5)

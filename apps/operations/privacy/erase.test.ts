@@ -1,4 +1,4 @@
-/** A person of 5,000 messages is erased on a real log and a real database; then everything is searched for them. */
+/** A person with 5,000 messages is erased on a real log and a real database; then everything is searched for them. */
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -35,7 +35,7 @@ const rooms = [
   { type: 'post', id: 'alice/my-post' },
   { type: 'document', id: '123' },
 ] as const
-/** Whatever of hers there is has one of these in it. */
+/** Everything of hers contains one of these. */
 const HERS = ['alicesaid', '203.0.113.77', 'AliceBrowser/9', 'alicehat']
 
 let store: TestEventStore
@@ -47,7 +47,7 @@ let session: DatabaseSession
 let projector: Projector
 let last = 0n
 
-/** With an address and an agent of its own for each actor. */
+/** An event with an address and a user agent of its own for each actor. */
 const from = (space: (typeof rooms)[number], event: AnyEvent, who = alice) => {
   const made = recorded(space, event, who)
   const client =
@@ -66,7 +66,7 @@ const append = async (all: ReadonlyArray<{ readonly stream: string; readonly eve
       if (E.isRight(written) && written.right.position > last) last = written.right.position
     }
 }
-// A checkpoint may take it further than the last event of its own.
+// A checkpoint may advance it beyond its last own event.
 const settled = () => until('the tables are there', () => (projector.state().position ?? -1n) >= last, 60_000)
 
 const BOB = { account: 'bob', displayName: 'bob' }
@@ -139,7 +139,7 @@ test.before(async () => {
     }
   }
   await append(all)
-  // One that can't be read, so that something of hers waits in the parked events.
+  // An event that can't be read, so that something of hers waits in the parked events.
   const strange = from({ type: 'document', id: '999' } as never, message('x1', 'alicesaid parked', 1))
   await append([
     { ...strange, event: { ...strange.event, metadata: { ...strange.event.metadata, schema: 99 } } },
@@ -163,7 +163,7 @@ const everyTable = async (): Promise<ReadonlyArray<readonly [string, string]>> =
   )
   return tables.map(({ s, n }) => [String(s), String(n)] as const)
 }
-/** How many rows of the whole database hold any of these, by table. */
+/** How many rows of each table contain any of these words. */
 const found = async (words: ReadonlyArray<string>): Promise<Record<string, number>> => {
   const hits: Record<string, number> = {}
   const any = words.map((word) => word.replace(/[^a-z0-9 ]/gi, '\\$&')).join('|')
@@ -191,7 +191,7 @@ const others = async () =>
     ]),
   )
 type Tables = Readonly<Record<string, ReadonlyArray<string>>>
-/** That it was asked for is on the audit log, and so in the tree; nothing else is new. */
+/** The request is in the audit log, and so in the tree; nothing else is new. */
 const butRequests = (before: Tables, after: Tables): Tables => ({
   ...after,
   presence_audit_log: after.presence_audit_log!.filter((row) => !/(Erasure|Export)Requested/.test(row)),
@@ -215,7 +215,7 @@ test('given live tables, then they equal rebuilt ones, and an export has all her
   const { differences } = await rebuild({ log, databaseUrl: database.url, compare: true, swap: false })
   assert.equal(differences, [])
   const held = await heldOn('alice')
-  // Her messages, those that she edited, one that is parked, and a thing of each room's scene.
+  // Her messages, those that she edited, one that is parked, and an entity of each room's scene.
   const said = held.filter(
     (line) => line.kind === 'event' && /alicesaid/.test(JSON.stringify(line.event.data)),
   )
@@ -274,7 +274,7 @@ test('given the erasure, then every row’s hash still follows from the log as i
   let after: bigint | undefined
   let n = 0
   for (;;) {
-    // Without the keys: what is proved needs none.
+    // Read without the keys: proofs need none.
     const read = await raw.readAll({
       ...(after === undefined ? {} : { after }),
       limit: 1_000,
@@ -337,7 +337,7 @@ test('given a second request, then there is nothing to erase, and nothing change
   assert.not.ok(done.erased)
   const after = await dumpTables(session, 'public')
   assert.equal(butRequests(before, after), butRequests(before, before))
-  // A rebuild is waited for, and that is said.
+  // It waits for a rebuild, and says so.
   const rebuilding = await connectSession(database.url, 'test')
   await rebuilding.run(setLock(LOCKS.rebuilding))
   let waits = 0

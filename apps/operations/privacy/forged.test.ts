@@ -96,7 +96,7 @@ test('given requests that somebody wrote to the log, when all are carried out ag
     ]
     for (const data of forged)
       stored.push(REQUESTS, { id: randomUUID(), type: 'ErasureRequested', data, metadata: {} })
-    // As from a backup that still had hers.
+    // As if restored from a backup that still had her key.
     await exec(`UPDATE privacy_keys SET wrapped = 'x', erased_by = NULL, erased_at = NULL`)
     // Who does not say which are ours does not compile, and else erases nobody.
     // @ts-expect-error: it must be said

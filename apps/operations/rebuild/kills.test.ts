@@ -20,12 +20,12 @@ import { dumpTables } from './compare.ts'
 import { rebuild } from './rebuild.ts'
 
 const test = suite('a rebuild killed')
-/** How many points it is killed at; the full run: REBUILD_KILLS=20 node apps/operations/rebuild/kills.test.ts */
+/** At how many points it is killed; the full run: REBUILD_KILLS=20 node apps/operations/rebuild/kills.test.ts */
 const KILLS = Number(process.env.REBUILD_KILLS ?? 4)
 const CHILD = fileURLToPath(new URL('testing/rebuild-child.ts', import.meta.url))
 const space = { type: 'post', id: 'alice/my-post' } as const
 
-/** Runs it until it has told `steps` steps, and kills it there and then. Answers whether it came to its end before. */
+/** Runs it until it has reported `steps` steps, and kills it immediately. Resolves to whether it ended before that. */
 const runAndKill = async (
   args: ReadonlyArray<string>,
   steps: number,
@@ -43,7 +43,7 @@ const runAndKill = async (
   return { steps: told, done }
 }
 
-/** Every table that a rebuild makes, to the byte, but for when something was parked. */
+/** Every table that a rebuild makes, byte for byte, except the times at which events were parked. */
 const dump = async (session: DatabaseSession): Promise<Readonly<Record<string, ReadonlyArray<string>>>> => {
   const parked = async (table: string, columns: string) =>
     (
@@ -94,7 +94,7 @@ test(`given a rebuild killed with -9 at ${KILLS} points, then the tables are com
     const args = [store.url, database.url]
     const { steps } = await runAndKill(args, Number.POSITIVE_INFINITY)
     assert.ok(steps > 12, `${steps} steps`)
-    // Told from the new ones by a row that somebody touched.
+    // A changed row distinguishes the old tables from the new ones.
     const touch = () => session.exec(`UPDATE chat_messages SET content = 'touched' WHERE message_id = 'm3.7'`)
     await touch()
     const touched = await dump(session)
@@ -105,7 +105,7 @@ test(`given a rebuild killed with -9 at ${KILLS} points, then the tables are com
     for (const point of points) {
       await touch()
       await runAndKill(args, point)
-      // Postgres notices in its own time that whom it worked for is gone.
+      // Postgres needs some time to notice that its client is gone.
       await until('its lock is free', async () => {
         const [lock] = await session.run(tryLock(LOCKS.rebuilding))
         if (lock?.got === true) await session.exec('SELECT pg_advisory_unlock_all()')
@@ -115,7 +115,7 @@ test(`given a rebuild killed with -9 at ${KILLS} points, then the tables are com
       const isNew = now.chat_messages?.every((row) => !row.includes('touched')) ?? false
       assert.equal(now, isNew ? truth : touched, `killed at step ${point} of ${steps}`)
     }
-    // The one that writes goes on, and so does the next rebuild.
+    // The projector goes on, and so does the next rebuild.
     const more = recorded(space, posted('after', 'and on', 99))
     const appended = await log.append(more.stream, 'any', [more.event])()
     if (appended._tag === 'Left') throw new Error(appended.left._tag)

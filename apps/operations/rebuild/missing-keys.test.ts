@@ -1,4 +1,4 @@
-/** A log beside a database that has not all of the keys that it was sealed under. */
+/** A log whose database lacks some of the keys under which it was sealed. */
 import { randomUUID } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
@@ -17,7 +17,7 @@ const test = suite('missing keys')
 const space = { type: 'post', id: 'alice/my-post' } as const
 const masterKey = '5e'.repeat(32)
 
-/** What alice and bob said, sealed under the keys of one database, and read beside the other. */
+/** Messages of alice and bob, sealed under the keys of one database and read with those of another. */
 const sealed = async () => {
   const [first, second] = [await testDatabase(), await testDatabase()]
   const stored = memoryLog()

@@ -39,7 +39,7 @@ test('given each projection rebuilt alone, then its tables are rebuilt, the othe
   withTables(async (log, databaseUrl, session, projector) => {
     const truth = await dumpTables(session, 'public')
     for (const only of PROJECTION_NAMES) {
-      // Whatever is not rebuilt keeps what was done to it.
+      // Tables that are not rebuilt keep what was changed in them.
       await session.exec(
         `UPDATE chat_messages SET content = 'touched'; UPDATE presence_audit_log SET action = 'touched'`,
       )
@@ -70,7 +70,7 @@ test('given different parked streams than there would be now, then it is refused
     const end = log.push(stream, { ...event, type: 'MessageShouted' })
     await until('it is parked', () => projector.state().position === end)
     await rebuild({ log, databaseUrl, only: 'chat' })
-    // As after an upcaster was added.
+    // As if an upcaster had been added.
     await session.exec('DELETE FROM parked_streams')
     const before = await dumpTables(session, 'public')
     try {

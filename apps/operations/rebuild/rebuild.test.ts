@@ -33,7 +33,7 @@ const say = (log: MemoryLog, ...all: ReadonlyArray<ReturnType<typeof recorded>>)
   for (const { stream, event } of all) position = log.push(stream, event)
   return position
 }
-/** What any sequence of events says, as often as asked. */
+/** Adds generated events, as often as `times` says. */
 const anything = (log: MemoryLog, seed: number, times = 10): bigint => {
   let position = 0n
   for (const all of fc.sample(anyEvents(60), { numRuns: times, seed })) position = say(log, ...all)
@@ -127,7 +127,7 @@ test('given many messages with every odd text, ids used twice and edits, when re
     for (let i = 0; i < 300; i += 1) {
       say(log, recorded(space, posted(`m${i}`, odd[i % odd.length]!, i)))
       if (i % 40 === 0) say(log, edit(`m${i}`, `edited ${odd[i % odd.length]}`))
-      // The other space uses the same ids: they are its own.
+      // The other space uses the same ids, which are independent of these.
       if (i % 90 === 0) say(log, recorded(other, posted(`m${i}`, 'taken', i)))
     }
     const projector = runProjector({ log, databaseUrl })
@@ -246,7 +246,7 @@ test('given a parked stream, when it is repaired and retried, then the tables ar
     const inVain = await retryParked(databaseUrl, parked!.stream)
     assert.equal([inVain.applied, inVain.stoppedBy?.event.revision], [0, 1n])
 
-    // As a newer version would read it.
+    // As if a newer version read it.
     await session.exec(`UPDATE parked_events SET metadata = replace(metadata, '"schema":99', '"schema":1')`)
     assert.equal(await retryParked(databaseUrl, parked!.stream), { applied: 2, stoppedBy: null })
     assert.equal(await listParked(databaseUrl), [])

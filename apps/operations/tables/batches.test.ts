@@ -51,7 +51,7 @@ test('any events in any batches give the same tables', async () => {
         await session.transaction(() => apply(events, auditMemory(null)))
         const atOnce = await dumpTables(session, 'public')
         await empty()
-        // As a projector that starts anew now and then: it knows the chain's end and no session.
+        // Like a projector that starts anew now and then: it knows the chain's end and no session.
         let memory = auditMemory(null)
         await session.transaction(async () => {
           for (let from = 0, i = 0; from < events.length; i += 1) {
@@ -111,7 +111,7 @@ test('any values that are copied are in the table as an insert puts them there',
   await fc.assert(
     fc.asyncProperty(fc.array(value, { minLength: 1, maxLength: 20 }), async (all) => {
       await session.exec('TRUNCATE copied, put RESTART IDENTITY')
-      // Small at first, so that it grows in the middle of values.
+      // The buffer is small at first, so that it grows in the middle of values.
       const rows = new CopyRows('copied', columns, 0)
       for (const { at, name, said, big, small, flag, bytes, object } of all) {
         rows.row()

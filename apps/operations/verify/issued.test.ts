@@ -1,4 +1,4 @@
-/** Checkpoints that are gone from their table, or say of themselves what was not signed. */
+/** Checkpoints that are missing from their table, or whose rows say something other than was signed. */
 import { randomBytes } from 'node:crypto'
 import { sql } from 'slonik'
 import { suite } from 'uvu'
@@ -53,7 +53,7 @@ const rootOf = (size: number): Promise<Buffer> =>
     (await session.run(hashesAt(wanted))).map(({ hash }) => Buffer.from(String(hash), 'hex')),
   )
 
-/** Under a key of its own: `issued` checkpoints, each of an event more, by a server that has the log or has not. */
+/** Runs `work` with a key of its own and `issued` checkpoints, each of one event more, signed by a server that has the log or does not. */
 const withIssued = async (
   issued: number,
   work: (given: {
@@ -65,7 +65,7 @@ const withIssued = async (
       readonly issue: () => Promise<string>
       readonly lost: () => number
     }
-    /** Sizes are counted from the first. */
+    /** The findings. Sizes are counted from the first one. */
     readonly found: () => Promise<ReadonlyArray<string>>
   }) => Promise<void>,
   hasLog = true,
@@ -146,7 +146,7 @@ test('given a missing row that was not on the log, then the numbers of later row
       assert.equal(await found(), ['proof_checkpoints row 3', 'proof_checkpoints row 4'])
       await exec('UPDATE proof_checkpoints SET number = number + 9 WHERE number > 1')
       await exec('UPDATE proof_checkpoints SET number = number - 8 WHERE number > 1')
-      // A server that has the log writes down what there is, and goes on from there.
+      // A server that has the log records the existing checkpoints, and goes on from there.
       await grow()
       assert.match(await server(true).issue(), '\nnumber 5\n')
       assert.is(notes().length, 4)
@@ -231,7 +231,7 @@ test('given a row whose columns have another root than was signed, then nothing 
 test('given a server from before checkpoints were numbered among others, then its checkpoints get numbers, too', () =>
   withIssued(1, async ({ signer, notes, server, found }) => {
     const { vkey } = verifierOf(signer)
-    /** As such a server writes it. */
+    /** Writes a checkpoint as such a server does. */
     const asBefore = async (size: number): Promise<void> => {
       const root = await rootOf(size)
       const note = signCheckpoint({ origin: signer.name, size, root, extensions: [] }, signer)
@@ -240,7 +240,7 @@ test('given a server from before checkpoints were numbered among others, then it
     }
     await grow()
     await asBefore(leaves)
-    // One that was overtaken is as good, but not the next.
+    // A checkpoint that was overtaken is as good, but the next is not.
     await asBefore(leaves - 1)
     await grow()
     assert.match(await server(true).issue(), '\nnumber 3\n')

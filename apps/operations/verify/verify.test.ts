@@ -35,7 +35,7 @@ const verifiers = [verifierOf(signer)]
 const space = { type: 'post', id: 'alice/my-post' } as const
 const other = { type: 'document', id: '123' } as const
 
-/** A log in memory with a parked stream in it, and the tables that a projector made of it. */
+/** A log in memory that contains a parked stream, and the tables that a projector made of it. */
 const withTables = async (
   work: (log: ReturnType<typeof memoryLog>, url: string, session: DatabaseSession) => Promise<void>,
 ): Promise<void> => {
@@ -100,7 +100,7 @@ const random = (() => {
 })()
 const quote = (name: string): string => `"${name}"`
 
-/** Another value of the column's type, as SQL. */
+/** A different value of the column's type, as SQL. */
 const turned = (column: string, type: string): string => {
   const c = quote(column)
   switch (type) {
@@ -144,7 +144,7 @@ test(`given a row changed, deleted, inserted or swapped in ${TRIALS} trials over
 
     const keyOf = (table: (typeof tables)[number]) =>
       `concat(${table.key.map((name) => `${quote(name)}::text`).join(", '|', ")})`
-    // What is tried is rolled back, so that the rows stay where they are.
+    // Every trial is rolled back, so that the rows stay where they are.
     const there = new Map<string, ReadonlyArray<{ readonly at: string; readonly key: string }>>()
     for (const table of filled)
       there.set(
@@ -153,7 +153,7 @@ test(`given a row changed, deleted, inserted or swapped in ${TRIALS} trials over
           (row) => ({ at: String(row.at), key: String(row.key) }),
         ),
       )
-    /** One alteration; null where it would change nothing, or what is altered already. */
+    /** Makes one alteration; null if it would change nothing, or if the same place is altered already. */
     const tamper = async (how: number, touched: Set<string>): Promise<Trial | null> => {
       const table = filled[random(filled.length)]!
       const own = columns.get(table.name)!.filter(({ name }) => name !== 'parked_at')
@@ -164,7 +164,7 @@ test(`given a row changed, deleted, inserted or swapped in ${TRIALS} trials over
       const trial = (...keys: ReadonlyArray<string>): Trial => ({ table: table.name, keys })
       if (isTouched(one.key)) return null
       if (how === 1) {
-        // With a parked stream go the events that wait in it.
+        // A parked stream is removed with the events that wait in it.
         const waiting = there.get('parked_events')!.map(({ key }) => `parked_events ${key}`)
         if (table.name === 'parked_streams')
           if ([...touched].some((each) => each.startsWith('parked_events '))) return null
@@ -205,7 +205,7 @@ test(`given a row changed, deleted, inserted or swapped in ${TRIALS} trials over
     let passes = 0
     for (let done = 0; done < TRIALS; passes += 1) {
       await session.exec('BEGIN')
-      // One at a time or many at once: each is named.
+      // Alterations are made one at a time or many at once; each is named.
       const trials: Trial[] = []
       const touched = new Set<string>()
       const many = 1 + random(Math.min(24, TRIALS - done))
@@ -234,7 +234,7 @@ test(`given a row changed, deleted, inserted or swapped in ${TRIALS} trials over
       )
       for (const one of touched)
         assert.ok(named.has(one), `after ${done} trials: ${one} is not among ${JSON.stringify(differences)}`)
-      // What stands behind a row in the chain is not blamed with it, but for the next.
+      // Of the rows after an altered one in the chain, only the next is reported with it.
       const audited = [...touched].filter((one) => one.startsWith('presence_audit_log ')).length
       assert.ok(found <= touched.size + audited, `${found} blamed for ${JSON.stringify(trials)}`)
       done += trials.length
@@ -407,7 +407,7 @@ test('given an event rewritten in the store itself, then it is named, and contra
     await projector.stop()
     await log.close()
 
-    // Whoever has the file can write what they like.
+    // Somebody who has the file can write what they like.
     await store.kill()
     const file = new DatabaseSync(join(store.dataDir, 'events.db'))
     const [{ position }] = file
@@ -446,7 +446,7 @@ test('given an event rewritten in the store itself, then it is named, and contra
         ['kept elsewhere', 40, 'root'],
       ],
     )
-    // Named within the events between the last checkpoint that holds and the first that does not.
+    // The report names the range between the last valid checkpoint and the first invalid one.
     const [, after, upTo] = /after position (\d+) and up to (\d+)/.exec(first.failures[0]!.detail)!
     assert.ok(Number(after) < position && position <= Number(upTo))
 

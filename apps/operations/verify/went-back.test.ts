@@ -1,4 +1,5 @@
-/** A log that was put back to an older backup: its key says so, and what was signed of the lost part is told from a second history. */
+/** A log that was replaced by an older backup: its signing key records it, and checkpoints that were signed of the lost
+ *  part can be told from a second history. */
 import { randomBytes } from 'node:crypto'
 import { sql } from 'slonik'
 import { suite } from 'uvu'
@@ -33,7 +34,7 @@ const say = (log: MemoryLog, count: number): void => {
     log.push(stream, event)
   }
 }
-/** As a backup of it that was made when it had so many events. */
+/** A backup of the log, made when it had so many events. */
 const backTo = (log: MemoryLog, events: number): MemoryLog => {
   const older = memoryLog()
   older.add(log.all().slice(0, events))
@@ -44,7 +45,7 @@ type Given = {
   readonly session: DatabaseSession
   readonly databaseUrl: string
   readonly signer: Signer
-  /** Makes the tables of a log, and lets a server that has just started sign them: its note, or `altered`. */
+  /** Makes the tables of a log, and lets a server that has just started sign them. Resolves to the checkpoint's note, or to `altered`. */
   readonly signed: (log: MemoryLog) => Promise<string>
   readonly verified: (
     log: MemoryLog,
@@ -62,7 +63,7 @@ test.after(async () => {
   await session.close()
   await database.drop()
 })
-/** As if nothing had been signed, under a key of its own. */
+/** Runs `work` with a key of its own that has signed nothing yet. */
 const withTables = async (work: (given: Given) => Promise<void>): Promise<void> => {
   await session.exec('DELETE FROM proof_checkpoints; DELETE FROM proof_went_back')
   const signer = signerOf('back.test', randomBytes(32))
@@ -93,7 +94,7 @@ const withTables = async (work: (given: Given) => Promise<void>): Promise<void> 
     },
   })
 }
-/** A log of six events, with a checkpoint of each two. */
+/** A log of six events, with a checkpoint after every two. */
 const signedLog = async ({ signed }: Given) => {
   const log = memoryLog()
   const notes: string[] = []
@@ -120,7 +121,7 @@ test('given a log that went back, when its key says so, then it is signed again 
     const older = backTo(log, 3)
     say(older, 1)
     await given.saidBack(2)
-    // Of as many events as one of before, and of other ones.
+    // It covers as many events as an earlier checkpoint, but different ones.
     const next = checkpointIn(await given.signed(older))!
     assert.equal([next.size, numberOf(next), wentBackIn(next).map(({ events }) => events)], [4, 4, [2]])
     assert.is.not(next.root.toString('hex'), checkpointIn(notes[1]!)!.root.toString('hex'))
@@ -149,7 +150,7 @@ test('given a log that went back as its key says, when a later event is altered,
       'elsewhere 0 root 6',
     ])
     assert.is(await given.signed(forked), 'altered')
-    // Neither does it excuse what was before the place that it went back to.
+    // Nor does it excuse a change before the position to which the log went back.
     const rewritten = memoryLog()
     say(rewritten, 6)
     assert.match((await given.verified(rewritten, notes[0]!)).failures.join(), 'elsewhere 0 root 2')
@@ -166,7 +167,7 @@ test('given a log that went back, when one without the key says so in its table,
       '',
     ])
       await given.session.run(sql.unsafe`INSERT INTO proof_went_back (note) VALUES (${note})`)
-    // A checkpoint is signed too, and says nothing of it.
+    // A checkpoint is signed with the same key, too, but does not record that the log went back.
     const checkpoint = signCheckpoint(
       {
         origin: 'back.test',

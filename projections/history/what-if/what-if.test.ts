@@ -1,4 +1,4 @@
-/** What would have been decided otherwise: by settings, by filters, and what can't be compared any more. */
+/** What would have been decided differently under other settings or filters, and what can't be compared any more. */
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -65,7 +65,7 @@ const written = async (log: MemoryLog): Promise<void> => {
   const elsewhere = { type: 'global', id: 'lobby' } as const
   for (let n = 10; n < EVENTS; n += 1) {
     await put(says(people[n % 3]!, n, n === 20 ? HOSTILE : `Words number ${n}, with é 👍 and "quotes".`))
-    // Another room’s events between, so that the proof has hashes of its own.
+    // Events of another room come in between, so that the proof contains hashes of its own.
     if (n % 7 === 0) await put(recorded(elsewhere, posted(`x${n}`, 'elsewhere', n), bob, `else ${n}`))
   }
   const muted = {
@@ -116,7 +116,7 @@ type Shown = {
   readonly title: string
   readonly text: string
 }
-/** What the file says once it is opened. */
+/** Opens the file and returns what it says. */
 const opened = async ({ page }: Context, html: string | Buffer): Promise<Shown> => {
   const file = join(folder, 'evidence.html')
   writeFileSync(file, html)
@@ -133,11 +133,11 @@ const opened = async ({ page }: Context, html: string | Buffer): Promise<Shown> 
     text: document.body?.textContent ?? '',
   })`)) as Shown
 }
-/** The page moved to that moment, and then asked. */
+/** Moves the page to that moment, and then evaluates `ask`. */
 const momentOf = (index: number, ask: string): string =>
   `{ const slider = document.querySelector('#slider'); slider.value = ${index}; slider.dispatchEvent(new Event('input')); ${ask} }`
 const HOLDS = /^It holds/
-/** At size only the size is looked at. */
+/** With many events, only the size and the time are checked. */
 const each = EVENTS >= 10_000 ? test.skip : test
 
 each(
@@ -234,7 +234,7 @@ const forged = (html: string, change: (lines: string[]) => void): string => {
   length.writeUInt32BE(text.length)
   return withRecord(html, Buffer.concat([length, text]))
 }
-/** The same by one who has the key of the seal too, so that only what the log itself says speaks against it. */
+/** The same, by somebody who also has the seal's key, so that only the log's own signature contradicts it. */
 const resealed = async (html: string): Promise<string> => {
   const { createHash } = await import('node:crypto')
   const digest = (text: string) => createHash('sha256').update(text).digest('base64')
@@ -373,7 +373,7 @@ each(
     const script = before.length + record.length + between.length + seal.length + '</script><script>'.length
     const body = html.indexOf('<main>') + 6
     const style = html.indexOf('<style>') + 7
-    /** Where, and how far. */
+    /** Each class's name, where it begins, and where it ends. */
     const classes: ReadonlyArray<readonly [string, number, number]> = [
       ['record', from, until_],
       ['seal', until_ + between.length, until_ + between.length + seal.length],

@@ -88,7 +88,8 @@ test('given an unknown name, then it says which names there are', async () => {
     await rebuild({ log: memoryLog(), databaseUrl: 'postgres://nowhere', only: 'everything' })
     assert.unreachable()
   } catch (error) {
-    const names = 'spaces, sessions, permissions, bans, settings, entities, motion, chat, cases, queue, audit'
+    const names =
+      'spaces, sessions, permissions, bans, settings, entities, motion, chat, cases, queue, ban-lists, audit'
     assert.match(String(error), names)
   }
 })

@@ -1,6 +1,6 @@
 /** The embedded node: a small durable EventStoreDB in this process. */
 import { randomUUID } from 'node:crypto'
-import { announceFirst, announceUser } from './auth/announce.ts'
+import { announceFirst, announceLog, announceUser } from './auth/announce.ts'
 import { authenticated, createGuard, type Guard, OPEN_GUARD } from './auth/guard.ts'
 import { usersService } from './auth/service.ts'
 import { createUsers, type Users } from './auth/users.ts'
@@ -206,6 +206,7 @@ export const startNode = async ({
   const appender = createAppender(storage, hub.publish, { lagMs })
   const projected = createProjections(storage, appender, hub, projections)
   const registry = createRegistry(storage, appender, hub)
+  announceLog(storage, appender)
   if (users !== undefined) announceFirst(storage, appender, users.list())
   const parts = {
     storage,

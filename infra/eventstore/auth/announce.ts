@@ -1,4 +1,4 @@
-/** Users on the log: `$users` lists them, `$user-<login>` describes each. This is for readers of the log; the node
+/** What a fresh log begins with. Users on the log: `$users` lists them, `$user-<login>` describes each. This is for readers of the log; the node
  *  itself goes by its table. Neither contains a password. */
 import { randomUUID } from 'node:crypto'
 import type { Storage } from '../log/storage.ts'
@@ -22,6 +22,16 @@ export const announceUser = (appender: Appender, { login, fullName, groups }: Us
     },
     done: () => {},
   })
+
+const MONTH_S = 30 * 24 * 60 * 60
+
+/** What a fresh real server writes first, whether it has users or not: the metadata of its history of scavenges. */
+export const announceLog = (storage: Storage, appender: Appender): void => {
+  if (storage.lastPosition() >= 0) return
+  const metadata = eventOf('$metadata', { $maxAge: MONTH_S, $acl: { $r: '$ops' } })
+  appender.alongside({ write: (insert) => insert('$$$scavenges', metadata), done: () => {} })
+  appender.drain()
+}
 
 /** The users that exist already, at the first start with users. */
 export const announceFirst = (storage: Storage, appender: Appender, users: ReadonlyArray<User>): void => {

@@ -164,6 +164,21 @@ contract(
 )
 
 contract(
+  'a fresh log',
+  (test) => {
+    test('given no users, then the first event of $all is the metadata of the history of scavenges', async (kit) => {
+      // TFChunkScavengerLogManager.SetScavengeStreamMetadata, which runs as soon as a node is ready.
+      const [first] = await kit.readAll({ maxCount: 1 })
+      assert.is(first!.event!.streamId, '$$$scavenges')
+      assert.is(first!.event!.type, '$metadata')
+      const { metadata } = await kit.client.getStreamMetadata('$scavenges')
+      assert.is(metadata?.maxAge, 30 * 24 * 60 * 60)
+    })
+  },
+  'own',
+)
+
+contract(
   'scavenge',
   (test) => {
     const start = (kit: Kit) => kit.raw.call(`${OPERATIONS}/StartScavenge`, [[1, []]])

@@ -41,8 +41,8 @@ export const checkUsage = `presence audit check FILE|FOLDER --key VKEY|FILE [--w
 Whether a file of presence audit export, or an archive of presence log archive, is what the log has, with nothing missing within it. Needs no server, no
 database and no network. The key is what GET /api/audit/key gave, got by a way that you trust.
 
-  --witness  a witness's key, as presence witness prints it: it must have cosigned the checkpoint, so that whoever has the log's key
-             alone can't have made the file. Several, or a file of them: all must have
+  --witness  a witness's key, as presence witness prints it: it must have cosigned the checkpoint. Then the file's events are in the
+             one log that the witness saw, whoever has the log's key. Several, or a file of them: all must have
 
 Ends with 0 where it holds, 1 where it does not, and 2 where it could not be looked at.`
 

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 
 /** A program that loads its modules before its environment is known. */
-export type Early = {
+export type EarlyEnv = {
   /** The variables that Node itself reads: PATH and the like. */
   readonly first: NodeJS.ProcessEnv
   /** The URL of the module to load meanwhile, at the program's first start. */
@@ -12,13 +12,13 @@ export type Early = {
   /** The whole environment. If this rejects, the program is ended, and its start fails. */
   readonly whole: Promise<NodeJS.ProcessEnv>
 }
-const isEarly = (env: NodeJS.ProcessEnv | Early): env is Early => typeof env.first === 'object'
+const isEarly = (env: NodeJS.ProcessEnv | EarlyEnv): env is EarlyEnv => typeof env.first === 'object'
 
 export type ChildOptions = {
   readonly name: string
   /** A .ts file and its arguments. */
   readonly args: ReadonlyArray<string>
-  readonly env: NodeJS.ProcessEnv | Early
+  readonly env: NodeJS.ProcessEnv | EarlyEnv
   /** Matches the line that says that it is ready; the first group becomes `Child.ready`. */
   readonly ready: RegExp
   /** Called with every other line that it prints. */
@@ -60,7 +60,7 @@ export const startChild = async (options: ChildOptions): Promise<Child> => {
   let ready = ''
   let stopping = false
   const stopped = new AbortController()
-  let env: NodeJS.ProcessEnv | Early = options.env
+  let env: NodeJS.ProcessEnv | EarlyEnv = options.env
 
   const start = (): Promise<void> =>
     new Promise((resolve, reject) => {

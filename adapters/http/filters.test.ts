@@ -224,6 +224,27 @@ test('given acts of filters, then why names the filter and who set it, and agree
   assert.not(JSON.stringify(then.messages).includes('heckle'))
 })
 
+test('given a filter that reported somebody, then they find no trace of it: not in their rows, not by a proof', async ({
+  http,
+}) => {
+  await http.settled()
+  const acted = (await done(http, `GET ${ROOM}/audit?action=FilterActed`, 'maria')).entries
+  const report = acted.find(({ details }: Json) => details.act === 'report')
+  const mute = acted.find(({ details }: Json) => details.act === 'mute')
+  assert.equal([report.user_account, mute.user_account], ['dave', 'erin'])
+  const proofOf = (event: string, who: string) =>
+    ask(http, `GET /api/audit/proof/inclusion?event=${event}`, who)
+  assert.is((await proofOf(report.event_id, 'dave')).code, 'event_not_found')
+  assert.is((await proofOf(report.event_id, 'maria')).status, 200)
+  assert.is((await proofOf(mute.event_id, 'erin')).status, 200)
+  for (const url of [`${ROOM}/audit?limit=100`, '/api/me/audit?limit=100']) {
+    const own = (await done(http, `GET ${url}`, 'dave')).entries.map(({ action }: Json) => action)
+    assert.ok(own.includes('MessageHeld') && !own.includes('FilterActed'), url)
+  }
+  const muted = (await done(http, `GET ${ROOM}/audit?limit=100`, 'erin')).entries
+  assert.ok(muted.some(({ action }: Json) => action === 'FilterActed'))
+})
+
 test('given a filter that is removed, then it no longer acts', async ({ http }) => {
   await done(http, `DELETE ${ROOM}/filters/rude`, 'alice')
   assert.is((await done(http, `POST ${CHAT}`, 'dave', { content: 'darn' })).held, undefined)

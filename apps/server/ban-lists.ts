@@ -12,7 +12,15 @@ const EVERY = 5_000
 
 export const keepBanLists = (
   deps: Omit<ListKeeping, 'onFailure'>,
-  { databaseUrl, logger }: { readonly databaseUrl: string; readonly logger: Logger },
+  {
+    databaseUrl,
+    logger,
+    everyMs = EVERY,
+  }: {
+    readonly databaseUrl: string
+    readonly logger: Pick<Logger, 'warn'>
+    readonly everyMs?: number
+  },
 ): { readonly stop: () => Promise<void> } => {
   const over = new AbortController()
   const work = async (client: pg.Client): Promise<void> => {
@@ -30,7 +38,7 @@ export const keepBanLists = (
     })
     while (!signal.aborted) {
       await keeper.pass()
-      await delay(EVERY, undefined, { signal }).catch(() => {})
+      await delay(everyMs, undefined, { signal }).catch(() => {})
     }
   }
   const led = leadUntilAborted({

@@ -45,10 +45,13 @@ const audited = t.type({
   target: nullable(t.string),
   stream: t.string,
   leaf: decimal,
+  /** A filter reported whoever acted: for moderators alone. */
+  reports: t.boolean,
 })
 export const auditedBy = (by: { readonly position: string } | { readonly event: string }): Query<Audited> =>
   query(
-    sql.unsafe`SELECT a.position, a.event_id, a.space_type, a.space_id, a.user_account, a.guest_id, a.target, a.stream, p.leaf
+    sql.unsafe`SELECT a.position, a.event_id, a.space_type, a.space_id, a.user_account, a.guest_id, a.target, a.stream, p.leaf,
+        (a.action = 'FilterActed' AND a.details ->> 'act' = 'report') AS reports
       FROM presence_audit_log a JOIN proof_leaves p USING (position)
       WHERE ${
         'position' in by

@@ -36,7 +36,7 @@ const ALTERED: Described = {
 }
 
 const isBy = (event: Audited, caller: Caller): boolean =>
-  event.user_account === caller.id || event.guest_id === caller.id
+  !event.reports && (event.user_account === caller.id || event.guest_id === caller.id)
 /** Reading one's own rows is not recorded. */
 const concerns = (event: Audited, caller: Caller): boolean =>
   isBy(event, caller) || event.target === caller.id

@@ -182,24 +182,28 @@ const switchingAndTelling = (test: Add): void => {
     assert.ok(details.eventsProcessedAfterRestart > 0n)
     assert.ok(details.progress > 0 && details.progress <= 100)
   })
-  test('one that is disabled links nothing, and all of it once it is enabled', async (kit) => {
-    const name = category()
-    await kit.append(`${name}-a`, kit.events(1))
-    await readLinks(kit, `$ce-${name}`, 1)
-    await kit.client.disableProjection('$by_category')
-    await until(
-      async () => (await kit.client.getProjectionStatus('$by_category')).projectionStatus === 'Stopped',
-    )
-    const type = unique('Type')
-    await kit.append(`${name}-a`, kit.events(3, type))
-    await readLinks(kit, `$et-${type}`, 3)
-    assert.is((await kit.read(`$ce-${name}`)).length, 1)
-    await kit.client.enableProjection('$by_category')
-    assert.equal(
-      places(await readLinks(kit, `$ce-${name}`, 4)),
-      [0, 1, 2, 3].map((n) => `${n}@${name}-a`),
-    )
-  })
+  test(
+    'one that is disabled links nothing, and all of it once it is enabled',
+    async (kit) => {
+      const name = category()
+      await kit.append(`${name}-a`, kit.events(1))
+      await readLinks(kit, `$ce-${name}`, 1)
+      await kit.client.disableProjection('$by_category')
+      await until(
+        async () => (await kit.client.getProjectionStatus('$by_category')).projectionStatus === 'Stopped',
+      )
+      const type = unique('Type')
+      await kit.append(`${name}-a`, kit.events(3, type))
+      await readLinks(kit, `$et-${type}`, 3)
+      assert.is((await kit.read(`$ce-${name}`)).length, 1)
+      await kit.client.enableProjection('$by_category')
+      assert.equal(
+        places(await readLinks(kit, `$ce-${name}`, 4)),
+        [0, 1, 2, 3].map((n) => `${n}@${name}-a`),
+      )
+    },
+    { alone: true },
+  )
   for (const [what, ask] of [
     ['statistics', (kit: Kit, name: string) => kit.client.getProjectionStatus(name)],
     ['enable', (kit: Kit, name: string) => kit.client.enableProjection(name)],

@@ -75,7 +75,7 @@ const openLog = () => {
   const subject = openSubject(dataDir)
   const close = (): void => {
     subject.close()
-    rmSync(dataDir, { recursive: true, force: true })
+    rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 })
   }
   return { subject, close }
 }

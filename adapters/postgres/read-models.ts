@@ -20,7 +20,14 @@ import { type CursorKind, decodeCursor, encodeCursor } from '../../projections/c
 import { entitiesOf } from '../../projections/entities/queries.ts'
 import { deliveriesOf } from '../../projections/outside/queries.ts'
 import { countParked } from '../../projections/parked.ts'
-import { countsOf, keysOf, looksAt, MOST_COUNTED, roomsOf } from '../../projections/people/queries.ts'
+import {
+  countsOf,
+  keysOf,
+  lastOfLooks,
+  looksAt,
+  MOST_COUNTED,
+  roomsOf,
+} from '../../projections/people/queries.ts'
 import { permissionsOf } from '../../projections/permissions/queries.ts'
 import type { Query } from '../../projections/query.ts'
 import { placesOf } from '../../projections/queue/queries.ts'
@@ -118,8 +125,11 @@ const personReads = (
   looksAt: (subject, { limit, cursor }) =>
     asking(async () => {
       const past = after('looks', cursor)?.[0] ?? null
-      const rows = await rowsOf(pool, looksAt(subject, past, limit + 1))
-      return page(rows, limit, ({ position }) => [position])
+      const floor = (await rowsOf(pool, lastOfLooks(past)))[0]?.position ?? null
+      const rows = await rowsOf(pool, looksAt(subject, past, floor, limit + 1))
+      const found = page(rows, limit, ({ position }) => [position])
+      // Earlier looks may concern them too.
+      return { ...found, next_cursor: found.next_cursor ?? (floor === null ? null : encodeCursor([floor])) }
     }),
 })
 

@@ -65,27 +65,43 @@ export const countsOf = (subject: string): Query<{ [Name in keyof typeof COUNTS]
     t.type(COUNTS),
   )
 
+/** So many looks of anybody's are searched for a page. */
+const SEARCHED = 20_000
+const before = (past: string | null) =>
+  past === null ? sql.fragment`` : sql.fragment`AND position < ${past}::int8`
+/** The position of the last of the looks to search before `past`; none where there are fewer. */
+export const lastOfLooks = (past: string | null): Query<{ position: string }> =>
+  query(
+    sql.unsafe`SELECT position FROM presence_audit_log WHERE action = 'AuditRead' ${before(past)}
+      ORDER BY position DESC OFFSET ${SEARCHED - 1} LIMIT 1`,
+    t.type({ position: decimal }),
+  )
+
 /** A look concerns somebody if it asked for them by name, or if it asked for nobody by name in a place where they had
  *  been before it. Looks at cases are left out: somebody who was reported learns nothing of it until a moderator acts. */
-export const looksAt = (subject: string, past: string | null, limit: number): Query<LookRow> =>
+export const looksAt = (
+  subject: string,
+  past: string | null,
+  floor: string | null,
+  limit: number,
+): Query<LookRow> =>
   query(
     sql.unsafe`WITH rooms AS MATERIALIZED (
         SELECT space_type, space_id, min(position) AS since FROM presence_audit_log
         WHERE ${theirs(subject)} GROUP BY space_type, space_id
-      ), looks AS (
+      ), looks AS MATERIALIZED (
         SELECT position, created_at, COALESCE(user_account, guest_id) AS by, space_type, space_id, details ->> 'call' AS call,
           COALESCE(details -> 'filters', '{}') AS filters, COALESCE((details ->> 'times')::int8, 1) AS times
         FROM presence_audit_log WHERE action = 'AuditRead'
-          ${past === null ? sql.fragment`` : sql.fragment`AND position < ${past}::int8`}
+          ${before(past)} ${floor === null ? sql.fragment`` : sql.fragment`AND position >= ${floor}::int8`}
       ), named AS (
         SELECT *, ARRAY[filters ->> 'account', filters ->> 'guest', filters ->> 'target', filters ->> 'subject'] AS names FROM looks
       )
       SELECT position, created_at AS at, by, space_type, space_id, COALESCE(call, '') AS call,
         (${subject} = ANY(names)) IS TRUE AS by_name, times
-      FROM named
+      FROM named LEFT JOIN rooms USING (space_type, space_id) CROSS JOIN (SELECT min(since) AS first FROM rooms) AS anywhere
       WHERE by IS NOT NULL AND by <> ${subject} AND call IS DISTINCT FROM 'cases' AND (${subject} = ANY(names)
-        OR (array_remove(names, NULL) = '{}' AND EXISTS (SELECT FROM rooms WHERE rooms.since < named.position
-          AND (named.space_id = '*' OR (rooms.space_type = named.space_type AND rooms.space_id = named.space_id)))))
+        OR (array_remove(names, NULL) = '{}' AND CASE space_id WHEN '*' THEN first ELSE since END < position))
       ORDER BY position DESC LIMIT ${limit}`,
     t.type({
       position: decimal,

@@ -104,7 +104,7 @@ class MeView extends View {
   looksPanel() {
     const { looks, next_cursor: next } = this.looks
     return html`<section class="panel" aria-label="looks"><h3>Who looked at it</h3>
-      ${looks.length === 0 ? html`<p class="empty">Nobody.</p>` : nothing}
+      ${looks.length === 0 ? html`<p class="empty">${next ? 'Nobody lately.' : 'Nobody.'}</p>` : nothing}
       <ul class="rows">${looks.map(
         (one) => html`<li><span><b>${one.by}</b> ${one.by_name ? 'looked for you by name in' : 'looked at the record of'} ${one.space_id === '*' ? 'all rooms' : `${one.space_type}:${one.space_id}`}</span>
           <small>${when(one.at)}${one.times > 1 ? ` · ${some(one.times, 'time')}` : ''}</small></li>`,

@@ -52,6 +52,7 @@ export type LookRow = {
 
 export interface PersonModels {
   readonly held: (subject: string) => ReadResult<Held>
-  /** The newest first, without the person's own looks. */
+  /** The newest first, without the person's own looks. Only so many looks are searched for a page: one with a `next_cursor` may be short,
+   *  even empty. */
   readonly looksAt: (subject: string, page: PageRequest) => ReadResult<Page<LookRow>>
 }

@@ -1,8 +1,11 @@
 // needs: redis-server
 /** Motion that is kept: of movers on two servers, given again to the byte, proved, erased, forged, and lost. */
+
+import { once } from 'node:events'
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { WebSocket } from 'ws'
 import { LostServers, type MotionLine, merged, motionLines } from '../../adapters/http/routes/motion-lines.ts'
 import { createMotionStore } from '../../adapters/postgres/motion.ts'
 import { createPostgresPool } from '../../adapters/postgres/pool.ts'
@@ -10,6 +13,7 @@ import { connectSession, type DatabaseSession } from '../../adapters/postgres/se
 import { type ConnectedVault, connectVault } from '../../adapters/privacy/connect.ts'
 import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
 import { createRelay, type Relay } from '../../adapters/redis/relay.ts'
+import { packMove } from '../../apps/client/src/packed.ts'
 import { checkMotion, motionLines as motionLinesBeside } from '../../apps/operations/export/motion.ts'
 import { erase } from '../../apps/operations/privacy/erase.ts'
 import { exportPerson, type HeldItem } from '../../apps/operations/privacy/export.ts'
@@ -204,6 +208,70 @@ test('given movers on two servers, when their motion is replayed, then it is to 
   assert.match(String((await checkMotion(kept(context), altered.slice(1))).faults), /section 0 was altered/)
   assert.is((await checkMotion(kept(context), beside.slice(1))).absent, 1)
   assert.match(String((await checkMotion([], beside.slice(0, 1))).faults), /the bundle has no such block/)
+})
+
+/** `MOTION_MOVERS=200 MOTION_SECONDS=60` for a crowd. */
+const CROWD = {
+  movers: Number(process.env.MOTION_MOVERS ?? 12),
+  seconds: Number(process.env.MOTION_SECONDS ?? 4),
+}
+const MB_AN_HOUR = 2e6
+/** A guest on the packed wire that reads nothing of it, so that the crowd costs this process little. */
+const enterPacked = async (node: TestNode): Promise<WebSocket> => {
+  const ws = new WebSocket(`${node.url.replace('http', 'ws')}/`)
+  await once(ws, 'open')
+  const answered = once(ws, 'message')
+  ws.send(JSON.stringify({ type: 'join-space', ...POST, scene: 'packed', request_id: '1' }))
+  await answered
+  ws.removeAllListeners('message')
+  return ws
+}
+
+test('given a crowd that moves at 15 Hz, then a second is replayed to the byte as it was sent, a mover’s tracks take at most 2 MB an hour, and the log grows by blocks alone', async (context) => {
+  const node = await nodeOf(context, { motion: { store: storeOf(context), days: 30, blockMs: 15_000 } })
+  const alice = await enter(node, 'alice')
+  await keep(alice)
+  assert.is((await alice.ask('settings-change', { max_users: 1_000, guests_of_network: 1_000 })).ok, true)
+  const movers: WebSocket[] = []
+  for (let n = 0; n < CROWD.movers; n += 1) movers.push(await enterPacked(node))
+  const carol = await enter(node, 'carol', { scene: 'packed' })
+  const from = context.log.all().length
+  const began = performance.now()
+  const total = CROWD.seconds * 15
+  for (let t = 0; t < total; t += 1) {
+    // By the clock, so that a slow machine moves as often.
+    const early = began + (t * 1_000) / 15 - performance.now()
+    if (early > 0) await new Promise((resolve) => setTimeout(resolve, early))
+    for (const [n, one] of movers.entries()) {
+      const turn = (t + n) / 25
+      one.send(packMove(place(n % 20, t + n).position, { x: 0, y: Math.sin(turn), z: 0, w: Math.cos(turn) }))
+    }
+  }
+  const atCarols = carol.id
+  const grown = context.log.all().slice(from)
+  carol.close()
+  await carol.disconnected
+  for (const one of movers) one.close()
+  await stopAll(context)
+  await applied(context)
+  // Beside them stand only snapshots of the room, which its joins made due.
+  const others = grown.filter(({ type }) => type !== 'MotionKept' && !/^(Snapshot|\$metadata)$/.test(type))
+  assert.equal(others, [])
+  const frames = framesIn(await linesOf(context, atCarols))
+  assert.ok(frames.length > CROWD.seconds * 10, `${frames.length} frames`)
+  assertSent(frames, heard(carol))
+  const [row] = (await context.session.run({
+    sql: 'SELECT sum(octet_length(bytes)) AS bytes FROM motion_sections',
+    values: [],
+    type: 'SLONIK_TOKEN_QUERY',
+  } as never)) as unknown as [{ bytes: bigint | number }]
+  const hours = (performance.now() - began) / 3_600_000
+  const each = Number(row.bytes) / CROWD.movers / hours
+  assert.ok(each < MB_AN_HOUR, `${(each / 1e6).toFixed(2)} MB an hour and mover`)
+  if (process.env.MOTION_MOVERS !== undefined)
+    console.log(
+      `${CROWD.movers} movers for ${CROWD.seconds} s: ${(each / 1e6).toFixed(2)} MB an hour and mover, ${frames.length} frames, ${grown.length} events meanwhile`,
+    )
 })
 
 test('given somebody who is erased, then their track is gone, the others’ are there, and the proof is valid, even after a rebuild', async (context) => {

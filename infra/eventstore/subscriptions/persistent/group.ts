@@ -13,7 +13,9 @@ import type { GroupSettings } from './settings.ts'
 export type NackAction = 'park' | 'retry' | 'skip' | 'stop'
 export type Group = ReturnType<typeof createGroup>
 
-const TICK = 100
+/** How often messages that are overdue are looked for, in milliseconds: as often as on a real server, so that a client that is a little late
+ *  gets nothing twice. */
+const TICK = 1_000
 
 /** What is to be sent again, and what was sent often enough. */
 const createRetries = (

@@ -4,7 +4,7 @@ import type { ChatEvent } from '../domain/chat/events.ts'
 import type { SpaceRef } from '../domain/names.ts'
 import type { Commands } from '../domain/ports.ts'
 
-/** `events`: those of the command that sent it. One that was sent before has none, and is looked for. */
+/** `events`: those of the command that sent it. A repeated command has none, so the message is then looked for. */
 export const isWaiting = async (
   commands: Pick<Commands, 'lookFiltered'>,
   space: SpaceRef,

@@ -104,7 +104,7 @@ test('given a held message, then its author learns of it, moderators see it, and
 }) => {
   const sent = await done(http, `POST ${CHAT}`, 'dave', { content: 'Oh DARN!' })
   assert.equal([sent.held, sent.content], [true, 'Oh DARN!'])
-  // Sent again, it still waits.
+  // When it is sent again, it still waits.
   const again = await done(http, `POST ${CHAT}`, 'dave', {
     content: 'Oh DARN!',
     message_id: sent.message_id,

@@ -87,7 +87,7 @@ export const createRequests = (deps: {
     }
   const messageAnswer = (accepted: Accepted<ChatEvent>, { messageId }: ChatCommand): Answer =>
     doneAt(accepted, { message_id: canonicalId(messageId) })
-  /** The same, and whether the message waits for a moderator: one that is sent again may still. */
+  /** The same answer, and whether the message waits for a moderator: a message that is sent again may still wait. */
   const postAnswer = async (
     accepted: Accepted<ChatEvent>,
     { messageId }: ChatCommand,

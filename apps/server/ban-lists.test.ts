@@ -1,4 +1,4 @@
-/** Ban lists on servers: one keeps them up to date at a time, and another takes over where it stops. */
+/** Ban lists with several servers: one server at a time keeps them up to date, and another takes over when it stops. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { SpaceRef } from '../../domain/names.ts'
@@ -24,7 +24,7 @@ const entitiesIn = async ({ commands }: TestHttp): Promise<ReadonlyArray<string>
   const entries = looked._tag === 'Right' ? looked.right?.state.lists.get('mine')?.entries : undefined
   return (entries ?? []).map(({ entity }) => entity)
 }
-/** Fails with the test's own time where it never is so. */
+/** If it never becomes so, the test's own timeout ends it. */
 const until = async (isSo: () => Promise<boolean>): Promise<void> => {
   while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 20))
 }

@@ -69,7 +69,7 @@ const notePost = (state: ChatState, author: string, at: number): void => {
   }
 }
 
-/** So often those are forgotten who wrote nothing within the window: whoever counts passes over what is older anyway. */
+/** After this many messages, authors are forgotten who wrote nothing within the window; counting ignores older messages anyway. */
 const SWEEP = 256
 
 /** A message counts when it is sent: a held message does not count again when it is posted. */

@@ -63,7 +63,7 @@ export type ChatState = {
   readonly counts: ReadonlyMap<string, number>
   /** When each author last posted (ms since the epoch), the oldest first. */
   readonly lastPosts: ReadonlyMap<Subject, number>
-  /** When each author posted within the window, for filters that count; of some, what is somewhat older too. */
+  /** The times of each author's messages within the window, for filters that count; some authors' older times may still be there. */
   readonly posts: ReadonlyMap<Subject, Posts>
   /** What filters caught and nobody has settled. */
   readonly filtered: Filtered

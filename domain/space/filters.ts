@@ -69,7 +69,7 @@ const lengthOf = ({ looksFor }: Pick<RoomFilter, 'looksFor'>): number =>
 const sameTerms = (a: RoomFilter, b: Terms): boolean =>
   JSON.stringify([a.looksFor, a.acts, a.muteSeconds]) === JSON.stringify([b.looksFor, b.acts, b.muteSeconds])
 
-/** A filter as it is asked for, checked by itself. */
+/** Checks a requested filter by itself, without the space. */
 export const readFilter = (command: Omit<SetFilter, 'type'>): E.Either<Invalid, Terms> => {
   const { filterId, muteSeconds } = command
   const looksFor = readLooksFor(command)

@@ -45,7 +45,7 @@ const audited = t.type({
   target: nullable(t.string),
   stream: t.string,
   leaf: decimal,
-  /** A filter reported whoever acted: for moderators alone. */
+  /** True for the event that a filter reported its author, which only moderators may know of. */
   reports: t.boolean,
 })
 export const auditedBy = (by: { readonly position: string } | { readonly event: string }): Query<Audited> =>

@@ -1,4 +1,4 @@
-/** A room's past for tests and measurements: commands decided by the deciders themselves, as events of the log in its order. */
+/** Makes a room's past for tests and measurements: the deciders decide commands, and the events are put in the log's order. */
 import * as E from 'fp-ts/lib/Either.js'
 import { chatDecider } from '../../domain/chat/decider.ts'
 import type { ChatEvent } from '../../domain/chat/events.ts'
@@ -22,7 +22,7 @@ const OWNER = 'bob'
 
 export type MadePast = {
   readonly events: Decoded[]
-  /** Sends a command so many seconds after noon; what became of it is in `events`. Answers whether it was accepted. */
+  /** Sends a command `seconds` after noon; its events are added to `events`. Returns whether it was accepted. */
   readonly send: (by: Caller, command: AnyCommand, seconds: number) => boolean
   readonly state: () => SpaceState
   readonly chat: () => ChatState

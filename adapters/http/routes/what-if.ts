@@ -1,4 +1,4 @@
-/** A room's past decided again under another rule: for the space's moderators and auditors. */
+/** Decides a room's past again under another rule, for the space's moderators and for auditors. */
 import type { FastifyInstance } from 'fastify'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
@@ -15,7 +15,7 @@ import { free, listOf, orNull, position, shape, text, time, uuid, whole } from '
 import { SpaceParams, spaceOf } from '../space-gate.ts'
 import { mayAudit, orDescribe, recordLook } from './moment.ts'
 
-/** Events that one question reads, and differences that it lists; and questions that are answered at once. */
+/** The most events that one question reads and differences that it lists; and below, how many questions are answered at once. */
 const MOST = { events: 50_000, listed: 500 }
 const AT_ONCE = 2
 

@@ -1,4 +1,4 @@
-/** `presence audit what-if`: a room's past decided again under another rule. */
+/** `presence audit what-if`: decides a room's past again under another rule. */
 import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
 import { parseSpaceKey, spaceKey } from '../../../domain/names.ts'
@@ -80,7 +80,7 @@ const tell = (io: Io, room: string, told: Shown): void => {
   )
 }
 
-/** Asks, of that log, what the arguments say. Throws `Failed` where it can't be read. */
+/** Answers the arguments' question from that log. Throws `Failed` if the log can't be read. */
 export const printWhatIf = async (
   moments: Moments,
   { space, span, supposed, json }: ReturnType<typeof readAsked>,

@@ -1,4 +1,5 @@
-// What would have been decided otherwise: a rule and a span, and each decision that would have differed.
+// What would have been decided differently: the reader chooses a rule and a span, and sees each decision that would
+// have differed.
 import { html, nothing } from 'lit'
 import { api, spacePath } from './api.js'
 import { to, when, who } from './parts.js'

@@ -1,5 +1,5 @@
-/** What would have been decided otherwise under another rule: a room's past decided again, command by command, by the deciders
- *  themselves. Two rooms are folded side by side: the one that was, and the one that would have been. */
+/** What would have been decided differently under another rule: the deciders themselves decide a room's past again,
+ *  command by command. Two rooms are folded side by side: the one that was, and the one that would have been. */
 import * as E from 'fp-ts/lib/Either.js'
 import { chatDecider, messagesNeeded } from '../../../domain/chat/decider.ts'
 import type { ChatEvent } from '../../../domain/chat/events.ts'
@@ -18,13 +18,13 @@ import type { RoomFilter } from '../../../domain/space/filter.ts'
 import type { SpaceState } from '../../../domain/space/state.ts'
 import { chatCommandOf, refusedCommandOf, spaceCommandOf } from '../why/rebuilt-command.ts'
 
-/** What is supposed: settings that have these values throughout, and filters beside those that were set. */
+/** What is supposed: settings that have these values throughout, and filters in addition to those that were set. */
 export type Supposed = {
   readonly settings: Partial<SpaceSettings>
   readonly filters: ReadonlyArray<RoomFilter>
 }
 
-/** What became of a command: `waits` in the queue; `held`, `muted` or `reported` by a filter; `nothing` to do; or a refusal's code. */
+/** A command's outcome: `waits` in the queue; `held`, `muted` or `reported` by a filter; `nothing` to do; or a refusal's code. */
 export type Fate = string
 
 export type Difference = {
@@ -35,25 +35,25 @@ export type Difference = {
   readonly command: string
   readonly was: Fate
   readonly would: Fate
-  /** The place of the same person's first difference before this one: from there on they might have acted otherwise. */
+  /** The position of the same person's first difference, if it is before this one: from there on they might have acted differently. */
   readonly after: string | null
-  /** How many later acts were about what would not have been: they can't be compared. */
+  /** How many later acts were about something that would not have existed, so that they can't be compared. */
   followed: number
 }
 
 export type Counts = {
-  /** Commands that were decided again. */
+  /** How many commands were decided again. */
   decisions: number
   differences: number
-  /** By what it was and what it would have been, as `accepted > slow_down`. */
+  /** How many differences there are of each kind, written as `accepted > slow_down`. */
   readonly by: Record<string, number>
-  /** Acts about a message or a session that would not have been, and others that would be otherwise since the rooms have parted. */
+  /** Acts about a message or a session that would not have existed, and acts that would differ because the rooms have parted. */
   notComparable: number
-  /** Commands that can't be put together again, are about messages too far back, or were never decided by a rule. */
+  /** Commands that can't be rebuilt, are about messages too far back, or were never decided by a rule. */
   undecided: number
-  /** Messages whose words were erased, where words are looked for. */
+  /** Messages whose words were erased, if the filter looks for words. */
   erased: number
-  /** Decisions that today's rules would make otherwise even without what is supposed. */
+  /** Decisions that would differ under today's rules even without what is supposed. */
   unexplained: number
 }
 
@@ -70,7 +70,7 @@ type Verdict = { readonly fate: Fate; readonly events: ReadonlyArray<SpaceEvent 
 
 const FILTERED = { hold: 'held', mute: 'muted', report: 'reported' } as const
 
-/** Of what the command itself did: what ended with it, or came along, counts for nothing. */
+/** Looks only at what the command itself did; side effects, such as sessions that ended with it, do not count. */
 const fateOf = (events: ReadonlyArray<{ readonly type: string; readonly data: unknown }>): Fate => {
   if (events.length === 0) return 'nothing'
   let fate = ''
@@ -106,7 +106,7 @@ const evolve = (room: Room, kind: 'space' | 'chat', events: ReadonlyArray<SpaceE
   else for (const event of events) room.state = spaceDecider.evolve(room.state, event as SpaceEvent)
 }
 
-/** A filter that is supposed has a name that none can have that was set. */
+/** The supposed filter's id, which no filter that was set can have. */
 export const SUPPOSED = 'what if'
 
 const suppose = (state: SpaceState, { settings, filters }: Supposed): SpaceState => {
@@ -129,7 +129,7 @@ const namedBy = (command: AnyCommand): ReadonlyArray<string> => {
   }
   return [messageId, parentMessageId, sessionId].filter((one) => one !== undefined && one !== null)
 }
-/** What its events bring into being that later commands name. */
+/** The ids of what the events create and later commands name. */
 const madeBy = (events: ReadonlyArray<SpaceEvent | ChatEvent>): ReadonlyArray<string> =>
   events.flatMap(({ type, data }) =>
     type === 'MessagePosted' ? [data.messageId] : type === 'SessionJoined' ? [data.sessionId] : [],
@@ -141,12 +141,12 @@ export type Redeciding = {
   readonly counts: Counts
   /** The room's next event, in the log's order. */
   readonly take: (decoded: Decoded) => void
-  /** Decides what is still open. */
+  /** Decides the commands that are still open. */
   readonly end: () => void
 }
 
-/** The room that was and the one that would have been. Until something would have been otherwise, they are one but for what is
- *  supposed; from there on the chat is the supposed one's alone, since nothing but decisions asks for it. */
+/** The room that was and the one that would have been. Until a decision differs, they are one except for what is
+ *  supposed; from there on only the supposed room's chat is kept, since only decisions need it. */
 const createRooms = (start: Room, supposed: Supposed) => {
   const was: Room = { state: spaceDecider.fork(start.state), chat: chatDecider.fork(start.chat) }
   let parted: Room | null = null
@@ -165,20 +165,20 @@ const createRooms = (start: Room, supposed: Supposed) => {
     /** The same without what is supposed. */
     unsupposed: (): Room => ({ state: was.state, chat: (parted ?? was).chat }),
     isParted: (): boolean => parted !== null,
-    /** What happened, in both alike. */
+    /** Applies the events that happened to both rooms. */
     happened: (group: Group): void => {
       const { kind } = group
       if (kind === 'refusal') return
       const events = eventsOf(group)
       if (parted === null || kind === 'space') evolve(was, kind, events)
-      // A state that was written to is the same object.
+      // The state was changed in place, so the cached supposed state is out of date although the object is the same.
       if (kind === 'space') same = null
       if (parted === null) return
       evolve(parted, kind, events)
       if (events.some(({ type }) => type === 'SettingsChanged'))
         parted.state = suppose(parted.state, supposed)
     },
-    /** They go different ways: what happened is in the one, and in the other `events`. */
+    /** The rooms part: the one gets what happened, and the other gets `events`. */
     part: (group: Group, events: Verdict['events']): void => {
       const { kind } = group
       if (kind === 'refusal') return
@@ -202,7 +202,7 @@ const noCounts = (): Counts => ({
   unexplained: 0,
 })
 
-/** `start`: the room before the first event; it is not written to. `found`: called for each difference. */
+/** `start`: the room before the first event; it is not changed. `found`: called for each difference. */
 export const redecide = (
   start: { readonly state: SpaceState; readonly chat: ChatState },
   supposed: Supposed,
@@ -212,7 +212,7 @@ export const redecide = (
   const { happened } = rooms
   const looksForWords = supposed.filters.some(({ looksFor }) => looksFor.kind === 'words')
   const counts = noCounts()
-  /** What would not have been, and the difference by which. */
+  /** The ids of what would not have existed, each with the difference that caused it. */
   const gone = new Map<string, Difference>()
   /** Each person's first difference. */
   const first = new Map<string, string>()
@@ -225,7 +225,7 @@ export const redecide = (
     let { type } = of
     if (kind === 'refusal') {
       const refused = event as Parameters<typeof refusedCommandOf>[0]
-      // More than one may send: no rule was asked.
+      // Refused because the sender was over the rate limit: no rule of the space was checked.
       if (refused.data.reason === 'slow_down' && metadata.seen === undefined) return null
       const asked = refusedCommandOf(refused)
       command = asked.isWhole ? asked.command : null
@@ -300,7 +300,7 @@ export const redecide = (
       part(group, cause, [])
       return
     }
-    // What it changes is supposed to be as it is supposed.
+    // A change of a supposed setting has no effect.
     if (command.type === 'ChangeSettings') {
       happened(group)
       return
@@ -321,7 +321,7 @@ export const redecide = (
       return
     }
     if (decide(asked, rooms.unsupposed()).fate !== now) {
-      // Once they have parted, it follows from that; before, from rules that have changed since.
+      // If the rooms have parted, the difference follows from that; otherwise from rules that have changed since.
       counts[rooms.isParted() ? 'notComparable' : 'unexplained'] += 1
       happened(group)
       return

@@ -1,4 +1,4 @@
-/** What is to be supposed, read from what was asked; and the answer as it is shown. */
+/** Reads from a request what is to be supposed, and writes the answer. */
 import * as E from 'fp-ts/lib/Either.js'
 import { isSettingName, SETTINGS, type SpaceSettings } from '../../../domain/settings.ts'
 import type { RoomFilter } from '../../../domain/space/filter.ts'
@@ -8,7 +8,7 @@ import { whoIs } from '../names.ts'
 import { SUPPOSED, type Supposed } from './redeciding.ts'
 import type { WhatIf } from './what-if.ts'
 
-/** Such as decide nothing: clients' own, and what is only kept. */
+/** Settings that decide nothing: those for clients alone, and those about what is kept. */
 const IDLE: ReadonlySet<string> = new Set(['settings', 'motion_tracks', 'motion_days', 'publish_bans'])
 
 export type AskedFilter = {
@@ -19,7 +19,7 @@ export type AskedFilter = {
   readonly muteSeconds: number | null
 }
 
-/** `from`: where the span begins (ISO 8601): a filter counts what was written since then. */
+/** `from`: the beginning of the span (ISO 8601), since a filter counts what was written from then on. */
 export const readSupposed = (
   settings: Readonly<Record<string, unknown>>,
   filter: AskedFilter | null,

@@ -1,4 +1,4 @@
-/** A span of a room's past decided again under another rule, read from the log. */
+/** Decides a span of a room's past again under another rule, reading it from the log. */
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { SpaceRef } from '../../../domain/names.ts'
 import { type MomentError, told } from '../errors.ts'
@@ -11,18 +11,18 @@ import { type Counts, type Difference, redecide, type Supposed } from './redecid
 export type Span = { readonly from: Date; readonly to: Date }
 export type WhatIf = {
   readonly counts: Counts
-  /** The first ones, in the log's order. */
+  /** The first differences, in the log's order. */
   readonly differences: ReadonlyArray<Difference>
-  /** Events that were read; and where the span was cut because there were too many, the time from which to go on. */
+  /** How many events were read; and, if the span was cut because there were too many, the time from which to continue. */
   readonly events: number
   readonly cutAt: string | null
 }
 
-/** After so many events the loop lets others run. */
+/** After so many events, other work may run. */
 const AT_ONCE = 500
 const breath = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-/** `most`: of events, and of differences that are listed. Each span begins with the room as it was. */
+/** `most`: how many events are read and how many differences are listed, at most. Each span begins with the room as it was. */
 export const whatIf = (
   moments: Moments,
   space: SpaceRef,

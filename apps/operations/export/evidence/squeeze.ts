@@ -42,8 +42,9 @@ export const squeezed = (text: string): Buffer => {
 
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%()*+-;=?@^_`{|}~,.:'
 
-/** Four bytes as five digits of base 85, the first the greatest; at the end one digit more than there are bytes. None of them ends a
- *  script in HTML. It takes a quarter more than the bytes, where base64 takes a third. */
+/** Writes four bytes as five digits of base 85, the most significant first; a last group has one digit more than bytes.
+ *  No digit can end a script in HTML. The text is a quarter longer than the bytes; in base64, it would be a third
+ *  longer. */
 export const base85 = (bytes: Buffer): string => {
   let text = ''
   for (let at = 0; at < bytes.length; at += 4) {

@@ -38,7 +38,7 @@ export const expanded = (squeezed) => {
 
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%()*+-;=?@^_`{|}~,.:'
 const VALUES = new Map([...DIGITS].map((digit, value) => [digit, value]))
-/** The bytes of a text in base 85. Throws where they would be written otherwise: one way of writing them was signed. */
+/** The bytes of a text in base 85. Throws if they would be written in another way, since only one way of writing them was signed. */
 export const fromBase85 = (text) => {
   const last = text.length % 5
   const bytes = new Uint8Array(Math.floor(text.length / 5) * 4 + Math.max(0, last - 1))
@@ -52,7 +52,7 @@ export const fromBase85 = (text) => {
     for (let i = 0; i < 5; i += 1) value = value * 85 + (i < count ? (VALUES.get(text[at + i]) ?? wrong()) : 84)
     if (value >= 2 ** 32) wrong()
     for (let i = 0; i < count - 1; i += 1) bytes[to + i] = Math.floor(value / 256 ** (3 - i)) % 256
-    // At the end, digits that the bytes do not need say nothing else.
+    // The last group's digits must not contain more than its bytes.
     const rest = 256 ** (5 - count)
     if (count < 5 && Math.floor((Math.floor(value / rest) * rest) / 85 ** (5 - count)) !== Math.floor(value / 85 ** (5 - count))) wrong()
   }

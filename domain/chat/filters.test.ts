@@ -331,6 +331,18 @@ test('text is folded once and for all, and its case and form make no difference'
   )
 })
 
+test('plain text is folded like any other, only faster', () => {
+  const plain = fc.string({ unit: fc.constantFrom(...'aA zZ 09.~!-'), maxLength: 30 })
+  fc.assert(
+    fc.property(plain, (text) => {
+      // One sign that is not plain, which folds to nothing but itself, takes the other way.
+      assert.is(`${foldedWords(text)}字`, foldedWords(`${text}字`))
+      assert.is(`${folded(text)}字`, folded(`${text}字`))
+    }),
+    { numRuns: RUNS },
+  )
+})
+
 test('the longest message is looked through for the most words in well under a second, whatever both are', () => {
   const list = Array.from({ length: 200 }, (_, n) => `*${'a'.repeat(1 + (n % 63))}b*`)
   const begun = performance.now()

@@ -351,6 +351,20 @@ test('the longest message is looked through for the most words in well under a s
   assert.ok(performance.now() - begun < 5_000)
 })
 
+test('given phrases that all end at every place of a message, when it is looked through, then that takes no longer than for one phrase', () => {
+  const cases = (length: number): ReadonlyArray<string> =>
+    Array.from({ length: 2 ** length }, (_, n) =>
+      Array.from({ length }, (_, bit) => ((n >> bit) % 2 === 0 ? 'i' : 'I')).join(''),
+    )
+  const list = [1, 2, 3, 4, 5, 6, 7].flatMap(cases).slice(0, 200)
+  const text = foldedWords('ⅲ'.repeat(2_000))
+  assert.is(text, 'i'.repeat(6_000))
+  const begun = performance.now()
+  for (let n = 0; n < 14; n += 1) assert.not(hasAny([...list], text))
+  // Whoever tries each phrase at each place takes seconds.
+  assert.ok(performance.now() - begun < 500)
+})
+
 const LISTS: ReadonlyArray<ReadonlyArray<SpaceEvent>> = [
   [filter('a', words('a')), filter('often', often(2, 20), ['mute', 'report'])],
   [filter('a', words('a'), ['hold', 'mute', 'report']), filter('b', words('b*'), ['report'])],

@@ -2,39 +2,57 @@
  *  automaton, built once per filter. */
 import { foldedWords } from '../folded.ts'
 
-/** `open…`: the word may continue there (there was a `*`). */
-type Phrase = { readonly text: string; readonly openStart: boolean; readonly openEnd: boolean }
 type Node = {
   readonly next: Map<number, Node>
   /** The node of the longest suffix of what was read so far that is the beginning of a phrase. */
   fallback: Node | null
-  /** The phrases that end at this node. */
-  readonly ends: Phrase[]
-  /** The next node along the fallbacks where phrases end. */
-  shorter: Node | null
+  /** Whether a phrase ends at this node, or at one of those along the fallbacks. */
+  ends: boolean
 }
 
-const node = (): Node => ({ next: new Map(), fallback: null, ends: [], shorter: null })
+const node = (): Node => ({ next: new Map(), fallback: null, ends: false })
 
-const phraseOf = (word: string): Phrase => {
-  const openStart = word.startsWith('*')
-  const openEnd = word.endsWith('*')
-  return { text: foldedWords(word.replace(/^\*|\*$/g, '')).trim(), openStart, openEnd }
+const OF_A_WORD = /[\p{L}\p{N}\p{M}_]/u
+/** Scripts that put nothing between words: in them a word may end anywhere. */
+const WITHOUT_SPACES =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u
+
+/** Stands wherever no word goes on. `foldedWords` leaves no such character in a text. */
+const MARK = '\0'
+/** The text with marks, at both ends too. A phrase that must begin and end with a word begins and ends with a mark, so one
+ *  pass finds it, however many phrases end at one place. */
+const marked = (text: string): string => {
+  let all = MARK
+  let isWithin = false
+  for (const sign of text) {
+    const isOfWord = OF_A_WORD.test(sign) && !WITHOUT_SPACES.test(sign)
+    if (all !== MARK && !(isWithin && isOfWord)) all += MARK
+    all += sign
+    isWithin = isOfWord
+  }
+  return all === MARK ? all : all + MARK
+}
+
+/** With a `*` at an end, the word may continue there. Empty if there is nothing to look for. */
+const phraseOf = (word: string): string => {
+  const text = foldedWords(word.replace(/^\*|\*$/g, '')).trim()
+  if (text === '') return ''
+  return marked(text).slice(word.startsWith('*') ? 1 : 0, word.endsWith('*') ? -1 : undefined)
 }
 
 const grow = (words: ReadonlyArray<string>): Node => {
   const root = node()
   for (const word of words) {
     const phrase = phraseOf(word)
-    if (phrase.text === '') continue
+    if (phrase === '') continue
     let at = root
-    for (let i = 0; i < phrase.text.length; i += 1) {
-      const unit = phrase.text.charCodeAt(i)
+    for (let i = 0; i < phrase.length; i += 1) {
+      const unit = phrase.charCodeAt(i)
       const next = at.next.get(unit) ?? node()
       at.next.set(unit, next)
       at = next
     }
-    at.ends.push(phrase)
+    at.ends = true
   }
   return root
 }
@@ -61,52 +79,24 @@ const build = (words: ReadonlyArray<string>): Node => {
     const at = waiting[i]!
     for (const [unit, child] of at.next) {
       child.fallback = step(root, at.fallback!, unit)
-      const { fallback } = child
-      child.shorter = fallback.ends.length > 0 ? fallback : fallback.shorter
+      if (child.fallback.ends) child.ends = true
       waiting.push(child)
     }
   }
   return root
 }
 
-const OF_A_WORD = /[\p{L}\p{N}\p{M}_]/u
-/** Scripts that put nothing between words: in them a word may end anywhere. */
-const WITHOUT_SPACES =
-  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u
-
-/** Whether both characters belong to one word. */
-const goesOn = (before: string, after: string): boolean =>
-  OF_A_WORD.test(before) &&
-  OF_A_WORD.test(after) &&
-  !WITHOUT_SPACES.test(before) &&
-  !WITHOUT_SPACES.test(after)
-
-const before = (text: string, at: number): string => {
-  const low = text.charCodeAt(at - 1)
-  const isPair = low >= 0xdc00 && low <= 0xdfff && at > 1
-  return text.slice(at - (isPair ? 2 : 1), at)
-}
-const after = (text: string, at: number): string => {
-  const point = text.codePointAt(at)
-  return point === undefined ? '' : String.fromCodePoint(point)
-}
-
-const stands = ({ text: phrase, openStart, openEnd }: Phrase, text: string, end: number): boolean => {
-  const start = end - phrase.length
-  if (!openStart && start > 0 && goesOn(before(text, start), after(text, start))) return false
-  return openEnd || end >= text.length || !goesOn(before(text, end), after(text, end))
-}
-
-/** Whether `text`, a result of `foldedWords`, has any of the words. */
 const has = (root: Node, text: string): boolean => {
   let at = root
   for (let i = 0; i < text.length; i += 1) {
     at = step(root, at, text.charCodeAt(i))
-    for (let ending: Node | null = at; ending !== null; ending = ending.shorter)
-      for (const phrase of ending.ends) if (stands(phrase, text, i + 1)) return true
+    if (at.ends) return true
   }
   return false
 }
+
+/** The text that was looked at last, and the same with marks: all filters of a room look at one message in turn. */
+let last = { text: '', marked: marked('') }
 
 /** Cached by the list object: a filter that was set is never changed, only replaced. */
 const built = new WeakMap<ReadonlyArray<string>, Node>()
@@ -118,5 +108,6 @@ export const hasAny = (words: ReadonlyArray<string>, text: string): boolean => {
     root = build(words)
     built.set(words, root)
   }
-  return has(root, text)
+  if (last.text !== text) last = { text, marked: marked(text) }
+  return has(root, last.marked)
 }

@@ -119,12 +119,14 @@ test('given searches for rooms and pages far into their list, when they have use
 
 test('given a network that reads lists of rooms and last messages, when it has read as many as it may, then it must wait, other networks need not, and its cheap reads go on', async () => {
   const http = await testHttp({ pagesPerMinute: 3 })
-  const ask = async (url: string, remoteAddress = '203.0.113.7') =>
-    (await http.app.inject({ url, remoteAddress, headers: { ...http.guest() } })).statusCode
+  const ask = async (url: string, remoteAddress = '203.0.113.7', method: 'GET' | 'HEAD' = 'GET') =>
+    (await http.app.inject({ method, url, remoteAddress, headers: { ...http.guest() } })).statusCode
   const messages = '/api/chat/global/lobby/messages'
   for (const url of ['/api/spaces', messages, '/api/spaces?type=post']) assert.is(await ask(url), 200, url)
   assert.is(await ask(messages), 429)
   assert.is(await ask('/api/spaces'), 429)
+  // A HEAD costs the server what a GET does.
+  assert.is(await ask('/api/spaces', '203.0.113.7', 'HEAD'), 429)
   assert.is(await ask('/api/spaces', '203.0.113.8'), 200)
   assert.is(await ask('/api/spaces', '127.0.0.1'), 200)
   assert.is(await ask('/api/spaces/global/lobby'), 200)

@@ -114,8 +114,9 @@ export const limitCostly = (
   }
   app.addHook('onRequest', async (request) => {
     if (isCostly(request)) takeFrom(networkOf(request.address), request)
+    // A HEAD is read as a GET is.
     else if (
-      request.method === 'GET' &&
+      (request.method === 'GET' || request.method === 'HEAD') &&
       PAGES.has(request.routeOptions.url ?? '') &&
       !isLoopback(request.address)
     )

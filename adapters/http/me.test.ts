@@ -47,6 +47,9 @@ test.before(async (context) => {
   await fine(http, 'ivan', `GET ${ROOM}/audit`)
   await fine(http, 'ivan', `GET ${ROOM}/audit?account=judy`)
   await fine(http, 'ivan', `GET ${ROOM}/audit?account=peggy`)
+  // A room that only bob may know of.
+  for (const account of ['judy', 'mallory'])
+    await fine(http, 'bob', `GET /api/spaces/document/2/audit?account=${account}`)
   await http.settled()
 })
 test.after(({ http }) => http.close())
@@ -85,9 +88,21 @@ test('given somebody who was in a room, then they see their data in numbers, and
   const one = await fine(http, 'judy', 'GET /api/me/looks?limit=1')
   const rest = await fine(http, 'judy', `GET /api/me/looks?cursor=${one.next_cursor}`)
   assert.equal([...one.looks, ...rest.looks], looks)
-  // Nobody looked at a person who was never there, and nobody's own looks at themselves are listed.
+  // Nobody looked at a person who was never there, and nobody's own looks at themselves are listed. A private room in
+  // which somebody searched for them by name stays unknown to them.
   assert.equal((await fine(http, 'mallory', 'GET /api/me/looks')).looks, [])
   assert.equal((await fine(http, 'mallory', 'GET /api/me')).held.rooms, [])
+})
+test('given a private room in which somebody was searched for who was never there, then nothing that they are given names it', async ({
+  http,
+}) => {
+  for (const who of ['judy', 'mallory']) {
+    const looks = (await linesOf(http, who)).filter(({ kind }) => kind === 'look')
+    assert.equal(
+      looks.filter(({ space_id }) => space_id === '2'),
+      [],
+    )
+  }
 })
 test('given the file of a person’s data, then it has all their data, nothing about a case against them, and nobody else’s address; the export is recorded', async ({
   http,

@@ -77,8 +77,8 @@ export const lastOfLooks = (past: string | null): Query<{ position: string }> =>
     t.type({ position: decimal }),
   )
 
-/** A look concerns somebody if it asked for them by name, or if it asked for nobody by name in a place where they had
- *  been before it. Looks at cases are left out: somebody who was reported learns nothing of it until a moderator acts. */
+/** A look concerns somebody if it asked for them by name in a place where they had been, or if it asked for nobody by
+ *  name in a place where they had been before it. Of any other place they may not learn that there is one. Looks at cases are left out: somebody who was reported learns nothing of it until a moderator acts. */
 export const looksAt = (
   subject: string,
   past: string | null,
@@ -100,7 +100,7 @@ export const looksAt = (
       SELECT position, created_at AS at, by, space_type, space_id, COALESCE(call, '') AS call,
         (${subject} = ANY(names)) IS TRUE AS by_name, times
       FROM named LEFT JOIN rooms USING (space_type, space_id) CROSS JOIN (SELECT min(since) AS first FROM rooms) AS anywhere
-      WHERE by IS NOT NULL AND by <> ${subject} AND call IS DISTINCT FROM 'cases' AND (${subject} = ANY(names)
+      WHERE by IS NOT NULL AND by <> ${subject} AND call IS DISTINCT FROM 'cases' AND ((${subject} = ANY(names) AND (space_id = '*' OR since IS NOT NULL))
         OR (array_remove(names, NULL) = '{}' AND CASE space_id WHEN '*' THEN first ELSE since END < position))
       ORDER BY position DESC LIMIT ${limit}`,
     t.type({

@@ -104,6 +104,38 @@ test('given a private room in which somebody was searched for who was never ther
     )
   }
 })
+test('given somebody who asks for their erasure and withdraws it again and again, or takes their data as often, then after a while they must wait, and others need not', async ({
+  http,
+}) => {
+  const answers: string[] = []
+  for (let n = 0; n < 7; n += 1)
+    for (const what of ['POST /api/me/erasure', 'DELETE /api/me/erasure', 'GET /api/me/data']) {
+      const { status, body } = await ask(http, 'trent', what, what.startsWith('GET') ? undefined : {})
+      answers.push(status === 200 ? 'ok' : `${status} ${body.code} ${body.retry_after}`)
+    }
+  assert.equal(answers, [...Array.from({ length: 20 }, () => 'ok'), '429 slow_down 300'])
+  await fine(http, 'victor', 'POST /api/me/erasure', {})
+  await fine(http, 'victor', 'DELETE /api/me/erasure', {})
+  http.clock.ms += 300_000
+  await linesOf(http, 'trent')
+})
+test('given many guests of one network who ask for their erasure, then after a while all of them must wait, and guests of another network need not', async ({
+  http,
+}) => {
+  const codeOf = async (remoteAddress: string) =>
+    (
+      await http.app.inject({
+        method: 'POST',
+        url: '/api/me/erasure',
+        remoteAddress,
+        headers: http.guest(`guest:${crypto.randomUUID().slice(-12)}`),
+        payload: {},
+      })
+    ).statusCode
+  for (let n = 0; n < 120; n += 1) assert.is(await codeOf('203.0.113.7'), 200)
+  assert.is(await codeOf('203.0.113.7'), 429)
+  assert.is(await codeOf('203.0.114.7'), 200)
+})
 test('given the file of a person’s data, then it has all their data, nothing about a case against them, and nobody else’s address; the export is recorded', async ({
   http,
 }) => {

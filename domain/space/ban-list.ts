@@ -37,6 +37,8 @@ export const MAX_LISTED = 1_000
 export const MAX_GLOBS = 100
 const MAX_ENTITY = 64
 const MAX_WHY = 200
+/** Of a copied ban: 1,000 of them, with the names of their spaces, fit into one append. */
+const MAX_COPIED_WHY = 100
 
 // ── whom a list names ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -135,10 +137,14 @@ const isEntity = (entity: string): boolean =>
   entity.length <= MAX_ENTITY &&
   (isGlob(entity) ? /^[a-z0-9.:*?-]+$/.test(entity) && /[^*?]/.test(entity) : isSubject(entity))
 
-const cut = (reason: unknown): string | null => {
+const cut = (reason: unknown, most = MAX_WHY): string | null => {
   if (!isText(reason) || reason === '') return null
-  return isLongerThan(reason, MAX_WHY) ? [...reason].slice(0, MAX_WHY).join('') : reason
+  return isLongerThan(reason, most) ? [...reason].slice(0, most).join('') : reason
 }
+
+/** The entry as a list keeps it. A ban's reason is longer in the space that it was copied from. */
+export const keptAs = (entry: ListedBan): ListedBan =>
+  entry.from === null ? entry : { ...entry, reason: cut(entry.reason, MAX_COPIED_WHY) }
 
 /** The bans among these rules. Skipped and counted in `passed`: rules about something else (rooms, servers), rules that
  *  recommend something else, withdrawn rules (no content), and rules about anybody who can't exist here. */

@@ -119,6 +119,26 @@ test('when there are more entries, patterns or lists than may be, then Invalid',
   assert.is(given(opened(), ...ten).when(asked(bob, follow([]))).decision._tag, 'Left')
 })
 
+test('given as many copied bans as there may be, with the longest reasons, while all whom they name are inside, then what is written fits into one append', () => {
+  const names = Array.from({ length: 1_000 }, (_, n) => `spammer-${n}`)
+  const from = `document:${'d'.repeat(255)}`
+  const entries = names.map((name) => ({ entity: name, reason: '😀'.repeat(500), from }))
+  const state = fold(spaceDecider, [
+    opened(),
+    followed({ kind: 'owner' }),
+    ...names.slice(0, 200).map((name) => joined(name)),
+  ])
+  const fill = (from: typeof state) =>
+    spaceDecider.decide(asked(system, { type: 'FillBanList', listId: 'friends', entries }), from)
+  const decided = fill(state)
+  assert.ok(E.isRight(decided))
+  const written = E.isRight(decided) ? decided.right : []
+  assert.is(written.filter(({ type }) => type === 'SessionLeft').length, 150)
+  assert.ok(Buffer.byteLength(JSON.stringify(written)) < 1_000_000)
+  const again = fill(written.reduce(spaceDecider.evolve, spaceDecider.fork(state)))
+  assert.ok(E.isRight(again) && again.right.every(({ type }) => type === 'SessionLeft'))
+})
+
 test('given Matrix’s rules, then those about users of this server are read, and others skipped; rules that were written here can be read again', () => {
   const rule = (entity: string, more: object = {}) => ({
     type: 'm.policy.rule.user',

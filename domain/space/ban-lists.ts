@@ -8,6 +8,7 @@ import {
   type BanLists,
   countIn,
   globsIn,
+  keptAs,
   type ListedBan,
   listedIn,
   MAX_GLOBS,
@@ -57,7 +58,7 @@ const filled = (
   { listId, entries }: { readonly listId: string; readonly entries: ReadonlyArray<ListedBan> },
 ): Decision => {
   const { state, by, at } = context
-  const differs = difference(state.lists.get(listId), entries)
+  const differs = difference(state.lists.get(listId), entries.map(keptAs))
   const changed: ReadonlyArray<Followed> =
     differs === null
       ? begun

@@ -6,12 +6,14 @@ import * as t from 'io-ts'
 import type { Caller } from '../../../domain/identity.ts'
 import type { PersonCommand } from '../../../domain/outside/people.ts'
 import { holdsOn, type OutsideState } from '../../../domain/outside/state.ts'
+import type { Sender } from '../../../domain/ports.ts'
 import type { Authenticated } from '../../auth/authenticate.ts'
 import { optional, Subject, Text, Uuid } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
 import { Download } from '../download.ts'
 import { mount, WRITTEN } from '../endpoint.ts'
 import { orTell, tell } from '../errors.ts'
+import { createPersonalPace } from '../personal-pace.ts'
 import { listOf, orNull, subject, text, whole } from '../shapes.ts'
 import { needNoService } from '../space-gate.ts'
 import { actOutside, doneView, mayManage } from './keys.ts'
@@ -21,9 +23,14 @@ import { Paging, pageOf } from './spaces.ts'
 
 const DAY = 86_400_000
 
-type Asking = { readonly deps: HttpDeps; readonly stateNow: () => OutsideState }
+type Asking = {
+  readonly deps: HttpDeps
+  readonly stateNow: () => OutsideState
+  readonly pace: (sender: Sender) => void
+}
 const askingOf = (deps: HttpDeps): Asking => ({
   deps,
+  pace: createPersonalPace(deps.clock),
   stateNow: () =>
     deps.outside?.state() ??
     orTell(E.left({ _tag: 'Unavailable', what: 'eventstore', cause: 'not read yet' })),
@@ -92,7 +99,7 @@ const overview = (app: FastifyInstance, { deps, stateNow }: Asking): void => {
   })
 }
 
-const data = (app: FastifyInstance, { deps, stateNow }: Asking): void => {
+const data = (app: FastifyInstance, { deps, stateNow, pace }: Asking): void => {
   mount(app, deps, {
     method: 'GET',
     path: '/api/me/data',
@@ -105,6 +112,7 @@ const data = (app: FastifyInstance, { deps, stateNow }: Asking): void => {
     query: t.type({}),
     handle: async ({ who, sender, commandId }) => {
       const caller = person(who)
+      pace(sender)
       await actOutside(deps, sender, commandId.id, { type: 'GiveData', subject: caller.id })
       return new Download({
         contentType: 'application/x-ndjson; charset=utf-8',
@@ -120,7 +128,7 @@ const data = (app: FastifyInstance, { deps, stateNow }: Asking): void => {
   })
 }
 
-const erasure = (app: FastifyInstance, { deps }: Asking): void => {
+const erasure = (app: FastifyInstance, { deps, pace }: Asking): void => {
   mount(app, deps, {
     method: 'POST',
     path: '/api/me/erasure',
@@ -132,6 +140,7 @@ const erasure = (app: FastifyInstance, { deps }: Asking): void => {
     body: t.type({}),
     handle: async ({ who, sender, commandId }) => {
       const { id } = person(who)
+      pace(sender)
       const waitMs = (deps.config.erasureWaitDays ?? 0) * DAY
       const command: PersonCommand = { type: 'AskErasure', erasure: commandId.id, subject: id, waitMs }
       const done = await actOutside(deps, sender, commandId.id, command)
@@ -146,10 +155,11 @@ const erasure = (app: FastifyInstance, { deps }: Asking): void => {
     summary: 'Withdraws the caller’s erasure, as long as it waits.',
     strict: true,
     body: t.type({}),
-    handle: async ({ who, sender, commandId }) =>
-      doneView(
-        await actOutside(deps, sender, commandId.id, { type: 'WithdrawErasure', subject: person(who).id }),
-      ),
+    handle: async ({ who, sender, commandId }) => {
+      const { id } = person(who)
+      pace(sender)
+      return doneView(await actOutside(deps, sender, commandId.id, { type: 'WithdrawErasure', subject: id }))
+    },
   })
 }
 

@@ -60,7 +60,8 @@ export const createWitness = (
     const found = faultOf(before, shown, proof)
     if (found === null) return null
     // Whoever asks may send a wrong proof, which shows nothing about the log, except where no proof could help.
-    const isOfLog = before !== null && (shown.size === before.size || shown.size === 0)
+    const isOfLog =
+      found.fault === 'forked' && before !== null && (shown.size === before.size || shown.size === 0)
     if (isOfLog) catchAt(note, found.fault, found.why)
     return refused(found.fault, found.why)
   }
@@ -82,8 +83,12 @@ export const createWitness = (
       const { text, lines } = partsOf(note)!
       // Cosignatures of one log never go back in time.
       const kept = last()
-      const before = kept === null ? 0 : (cosignedAt(kept, key)?.seconds ?? 0)
-      const line = cosign(text, cosigner, Math.max(Math.floor(clock.now() / 1_000), before))
+      const before = kept === null ? null : cosignedAt(kept, key)
+      const now = Math.floor(clock.now() / 1_000)
+      // Everybody has the log's checkpoint and may send it again and again: storing it waits for the disk.
+      if (before !== null && now <= before.seconds && partsOf(kept!)?.text === text)
+        return { kind: 'cosigned', line: before.line, checkpoint: shown }
+      const line = cosign(text, cosigner, Math.max(now, before?.seconds ?? 0))
       const own = lines.filter((one) => isBy(one, log)).map((one) => `${one.line}\n`)
       folder.keep(log.name, `${text}\n${own.join('')}${line}`)
       return { kind: 'cosigned', line, checkpoint: shown }

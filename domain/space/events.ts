@@ -168,10 +168,16 @@ export const SPACE_EVENTS = {
       concerns: 'subject',
       fold: (state, { subject, subspace, expiresAt, network, at }) => {
         const held = writable(state.held)
-        held.delete(subject)
-        held.set(subject, { subject, subspace, expiresAt, ...(network === undefined ? {} : { network }) })
         // It was their turn in the queue.
-        if (!writable(state.queue).delete(subject)) return state
+        const waited = writable(state.queue).delete(subject)
+        const turn = waited || held.get(subject)?.turn === true
+        held.delete(subject)
+        held.set(subject, {
+          ...{ subject, subspace, expiresAt },
+          ...(network === undefined ? {} : { network }),
+          ...(turn ? { turn } : {}),
+        })
+        if (!waited) return state
         return { ...state, turns: turnsAfter(state.turns, at) }
       },
       told: 'nobody',

@@ -79,6 +79,22 @@ test('given a turn, when its owner joins, then they are in; when another does, t
     .when(asked(alice, ask.join('alice')))
     .happens(waits('alice'))
 })
+test('given a guest’s turn and nobody else who waits, when an account joins, then the seat does not give way, as any other that is held for a guest does', () => {
+  const one = guest(1).id
+  const turn = [...busy, waits(one), left('carol-1'), entered(one)]
+  given(...turn)
+    .when(asked(dave, ask.join('dave')))
+    .happens(waits('dave'))
+  // It is still a turn after it was asked for again, and by rules of before it gave way.
+  given(...turn, entered(one, 5))
+    .when(asked(dave, ask.join('dave'), { seconds: 5 }))
+    .happens(waits('dave', 5))
+  const state = fold(spaceDecider, turn)
+  const earlier = spaceDecider.decide({ ...asked(dave, ask.join('dave')), rules: 3 }, state)
+  assert.equal(E.isRight(earlier) && earlier.right.map(({ type }) => type), ['SeatExpired', 'SessionJoined'])
+  const restored = fromSnapshot(JSON.parse(JSON.stringify(toSnapshot(state))))
+  assert.is(E.isRight(restored) && restored.right.held.get(one)?.turn, true)
+})
 test('given a seat that ran out while somebody waits, when a newcomer joins, then they do not get it', () => {
   given(...busy, waits('erin', 1), left('carol-1'), entered('dave'))
     .when(asked(alice, ask.join('alice'), { seconds: 61 }))

@@ -1,7 +1,7 @@
 /** Seats: entering holds one for a minute, joining takes it, and the space never lets in more than it has. */
 import * as E from 'fp-ts/lib/Either.js'
 import { isGuest, MAIN, parseSubspace } from '../names.ts'
-import { isSince2 } from '../rules.ts'
+import { isSince2, isSince4 } from '../rules.ts'
 import { invalid, isLongerThan, isOver, isText, parseJson } from '../text.ts'
 import { rank, roleOf } from './access.ts'
 import type { EnterSpace, JoinSpace } from './commands.ts'
@@ -89,16 +89,16 @@ const mayDisplace = ({ state, by, at, access }: DecisionContext): boolean => {
   return rank(access.role) >= rank('moderate') || (returnBy !== undefined && !isOver(returnBy, at))
 }
 
-/** The held seat that gives way to a newcomer: the oldest held for a guest; to somebody who `mayDisplace`, the oldest held
+/** The held seat that gives way to a newcomer: the oldest held for a guest, unless it was their turn in the queue; to somebody who `mayDisplace`, the oldest held
  *  for anybody but a moderator. */
 const givesWay = (
-  { state, content }: DecisionContext,
+  { state, content, rules }: DecisionContext,
   isFree: (subject: string) => boolean,
   ofAll: boolean,
 ): string | null => {
   let other: string | null = null
-  for (const { subject } of state.held.values()) {
-    if (isFree(subject)) continue
+  for (const { subject, turn } of state.held.values()) {
+    if (isFree(subject) || (turn === true && !ofAll && isSince4(rules))) continue
     if (isGuest(subject)) return subject
     if (ofAll && rank(roleOf(state, content, subject)) < rank('moderate')) other ??= subject
   }
@@ -106,10 +106,11 @@ const givesWay = (
 }
 
 /** The oldest seat held for that network, if it holds as many as it may. */
-const excessOf = ({ state, content, by, at }: DecisionContext, network: string): string | null => {
+const excessOf = ({ state, content, by, at, rules }: DecisionContext, network: string): string | null => {
   const own: string[] = []
-  for (const { subject, network: its, expiresAt } of state.held.values())
-    if (its === network && subject !== by.id && !isOver(expiresAt, at)) own.push(subject)
+  for (const { subject, network: its, expiresAt, turn } of state.held.values())
+    if (its === network && subject !== by.id && !isOver(expiresAt, at) && !(turn === true && isSince4(rules)))
+      own.push(subject)
   if (own.length < HELD_OF_NETWORK) return null
   return own.find((subject) => rank(roleOf(state, content, subject)) < rank('moderate')) ?? null
 }

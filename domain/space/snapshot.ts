@@ -26,7 +26,7 @@ const Restriction = t.type({
 })
 const HeldSeat = t.intersection([
   t.type({ subject: t.string, subspace: t.string, expiresAt: Time }),
-  t.partial({ network: t.string }),
+  t.partial({ network: t.string, turn: t.literal(true) }),
 ])
 const Whole = t.type({
   version: t.literal(SPACE_SNAPSHOT),

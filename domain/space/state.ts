@@ -16,6 +16,8 @@ export type HeldSeat = {
   readonly expiresAt: string
   /** Its subject's network (`networkTag`); missing from before that was kept. */
   readonly network?: string
+  /** Whether it is held because it was the subject's turn in the queue. */
+  readonly turn?: true
 }
 export type Grant = {
   readonly permission: Permission

@@ -1,7 +1,9 @@
 /** “What if” over REST: who may ask, what is answered, and what is refused. */
+import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type TestHttp, testHttp } from '../../infra/testing/http.ts'
+import { whatIf } from '../../projections/history/what-if/what-if.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever the server sent; the test says what it must be
 type Json = any
@@ -83,6 +85,54 @@ test('given a question that can’t be answered, or a caller who may not ask, th
   assert.is((await ask(http, `POST ${ROOM}/what-if`, 'erin', asked)).code, 'forbidden')
   const hidden = await ask(http, 'POST /api/spaces/post/alice/hidden-draft/what-if', 'erin', asked)
   assert.is(hidden.code, 'space_not_found')
+})
+
+test('given a moderator who loses the right while the answer is made, then they get none', async ({
+  http,
+}) => {
+  const moments = http.deps.moments!
+  const { until } = moments
+  await done(http, `PUT ${ROOM}/permissions/frank`, 'alice', { permission: 'moderate' })
+  const asked = { ...SPAN, settings: { slow_mode_seconds: 60 } }
+  const losing = async (): Promise<void> => {
+    await done(http, `DELETE ${ROOM}/permissions/frank`, 'alice')
+  }
+  Object.assign(moments, {
+    until: async (...given: Parameters<typeof until>) => {
+      await losing()
+      return until(...given)
+    },
+  })
+  try {
+    const told = await ask(http, `POST ${ROOM}/what-if`, 'frank', asked)
+    assert.equal([told.status, told.code, told.listed], [403, 'forbidden', undefined])
+  } finally {
+    Object.assign(moments, { until })
+  }
+})
+
+test('given more to decide than one answer may take, then it is cut, and the next goes on there', async ({
+  http,
+}) => {
+  const supposed = { settings: { slow_mode_seconds: 60 }, filters: [] }
+  const space = { type: 'post', id: 'alice/my-post' } as const
+  const ask = (from: string, ms: number) =>
+    whatIf(
+      http.deps.moments!,
+      space,
+      { from: new Date(from), to: new Date(SPAN.to) },
+      { supposed, most: { events: 1_000, ms, listed: 10 } },
+    )()
+  const all = await ask(SPAN.from, 1_000)
+  const cut = await ask(SPAN.from, Number.MIN_VALUE)
+  assert.ok(E.isRight(all) && E.isRight(cut))
+  if (E.isLeft(all) || E.isLeft(cut)) return
+  assert.equal([all.right.cutAt, cut.right.events], [null, 1])
+  assert.ok(all.right.ms > 0)
+  const rest = await ask(cut.right.cutAt!, 1_000)
+  // What happened in the same millisecond is read again.
+  assert.ok(E.isRight(rest) && rest.right.events >= all.right.events - 1)
+  assert.equal(E.isRight(rest) && rest.right.differences, all.right.differences)
 })
 
 test('given a question, then the look is in the audit log, without the words', async ({ http }) => {

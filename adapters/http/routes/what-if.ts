@@ -8,15 +8,18 @@ import { readSupposed, whatIfView } from '../../../projections/history/what-if/s
 import { whatIf as decideAgain } from '../../../projections/history/what-if/what-if.ts'
 import { describeRefusal } from '../../refusals.ts'
 import { EndTime, from, optional, Time } from '../codecs.ts'
+import { CHARGED_MS, PAID_CHARACTERS } from '../costly.ts'
 import type { HttpDeps } from '../deps.ts'
-import { mount } from '../endpoint.ts'
+import { mount, shownBy } from '../endpoint.ts'
 import { tell, tellInvalid } from '../errors.ts'
+import { stillProved } from '../long-answers.ts'
 import { free, listOf, orNull, position, shape, text, time, uuid, whole } from '../shapes.ts'
 import { SpaceParams, spaceOf } from '../space-gate.ts'
 import { mayAudit, orDescribe, recordLook } from './moment.ts'
 
-/** The most events that one question reads and differences that it lists; and below, how many questions are answered at once. */
-const MOST = { events: 50_000, listed: 500 }
+/** The most events that one question reads, milliseconds that it decides and differences that it lists; and below, how many questions
+ *  are answered at once. */
+const MOST = { events: 50_000, ms: 10_000, listed: 500 }
 const AT_ONCE = 2
 
 const Differing = shape('WhatIfDifference', {
@@ -81,10 +84,10 @@ export const whatIf = (app: FastifyInstance, deps: HttpDeps): void => {
     },
     tag: 'audit',
     summary:
-      'What would have been decided otherwise in a span of time if settings had been other, or a filter had been set: the rules themselves decide again. At most 50,000 events (cut_at says where to go on) and 500 differences listed; more are counted. For moderators and auditors.',
+      'What would have been decided otherwise in a span of time if settings had been other, or a filter had been set: the rules themselves decide again. At most 50,000 events or 10 s of deciding (cut_at says where to go on) and 500 differences listed; more are counted. For moderators and auditors.',
     params: SpaceParams,
     body: t.type({ from: Time, to: EndTime, settings: optional(Settings), filter: optional(Filter) }),
-    handle: async ({ params, body, sender }) => {
+    handle: async ({ params, body, sender, who, request }) => {
       const space = spaceOf(params)
       await mayAudit(deps, space, sender.by as Caller)
       const { from: begin, to: end, filter } = body
@@ -109,6 +112,10 @@ export const whatIf = (app: FastifyInstance, deps: HttpDeps): void => {
         const again = orDescribe(
           await decideAgain(moments, space, span, { supposed: supposed.right, most: MOST })(),
         )
+        request.server.costly.paid(request, who.caller, (again.ms / CHARGED_MS) * PAID_CHARACTERS)
+        // It may have taken long: whoever lost the right meanwhile gets no answer.
+        await stillProved(deps, shownBy(request))
+        await mayAudit(deps, space, sender.by as Caller)
         const names = [...Object.keys(settings), ...(filter === null ? [] : ['filter'])].join(', ')
         await recordLook(deps, space, sender, {
           call: 'what-if',

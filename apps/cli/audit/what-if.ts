@@ -86,7 +86,8 @@ export const printWhatIf = async (
   { space, span, supposed, json }: ReturnType<typeof readAsked>,
   io: Io,
 ): Promise<void> => {
-  const most = { events: Number.POSITIVE_INFINITY, listed: Number.POSITIVE_INFINITY }
+  const all = Number.POSITIVE_INFINITY
+  const most = { events: all, ms: all, listed: all }
   const again = await whatIf(moments, space, span, { supposed, most })()
   if (E.isLeft(again)) throw new Failed(again.left)
   const told = whatIfView(again.right)

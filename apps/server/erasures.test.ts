@@ -6,8 +6,11 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createLogger } from '../../adapters/logger.ts'
 import { createOutside, type Outside } from '../../adapters/outside/registry.ts'
+import { LOCKS } from '../../adapters/postgres/locks.ts'
 import { createPostgresPool } from '../../adapters/postgres/pool.ts'
 import { createReadModels } from '../../adapters/postgres/read-models.ts'
+import { connectSession } from '../../adapters/postgres/session.ts'
+import { setLock } from '../../adapters/postgres/take-lock.ts'
 import { connectVault } from '../../adapters/privacy/connect.ts'
 import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
 import type { AnyEvent } from '../../domain/codec.ts'
@@ -24,6 +27,7 @@ type Context = {
   clock: { ms: number; now: () => number }
   outside: Outside
   servers: ReadonlyArray<Erasures>
+  databaseUrl: string
   read: (who: string) => Promise<string>
   settled: () => Promise<void>
   close: () => Promise<void>
@@ -79,6 +83,7 @@ test.before.each(async (context) => {
     log,
     clock,
     outside,
+    databaseUrl: database.url,
     servers: [server('node-1'), server('node-2')],
     read,
     settled,
@@ -134,6 +139,24 @@ test('given a legal hold, then nothing is erased until it is released', async (c
   await look(context)
   assert.is(count(context, 'ErasureBegun'), 0)
   await act(context, { type: 'ReleaseLegalHold', hold, reason: null })
+  await look(context)
+  assert.is(count(context, 'ErasureDone'), 1)
+})
+test('given an erasure that waits for a rebuild, when a legal hold is placed meanwhile, then nothing is erased', async (context) => {
+  const { databaseUrl } = context
+  const rebuild = await connectSession(databaseUrl, 'a rebuild', { isOwn: true })
+  await rebuild.run(setLock(LOCKS.rebuilding))
+  await asked(context, 0)
+  const looking = look(context)
+  await until('it has begun', () => count(context, 'ErasureBegun') === 1, 20_000)
+  const hold = randomUUID()
+  await act(context, { type: 'PlaceLegalHold', hold, subject: 'alice', reason: 'a court asked' })
+  await rebuild.close()
+  await looking
+  assert.equal([count(context, 'ErasureRequested'), count(context, 'ErasureDone')], [0, 0])
+  assert.match(await context.read('alice'), /what alice said/)
+  await act(context, { type: 'ReleaseLegalHold', hold, reason: null })
+  context.clock.ms += 600_000
   await look(context)
   assert.is(count(context, 'ErasureDone'), 1)
 })

@@ -8,7 +8,7 @@ import type { PersonCommand } from '../../domain/outside/people.ts'
 import { holdsOn, type WaitingErasure } from '../../domain/outside/state.ts'
 import type { Clock, EventLog, Ids } from '../../domain/ports.ts'
 import type { ReadModels } from '../../projections/read-models.ts'
-import { erase } from '../operations/privacy/erase.ts'
+import { erase, HeldUp, tidyTables } from '../operations/privacy/erase.ts'
 
 export type ErasuresDeps = {
   readonly outside: Pick<Outside, 'state' | 'act'>
@@ -44,10 +44,15 @@ export const keepErasures = (deps: ErasuresDeps): Erasures => {
     const held = await readModels.held(subject)()
     return E.isLeft(held) || held.right.appeals > 0
   }
-  const carryOut = async ({ id: erasure, subject }: WaitingErasure): Promise<void> => {
-    if (await awaitsAppeal(subject)) return
+  const isHeld = (subject: string): boolean => {
+    const state = outside.state()
+    return state === null || holdsOn(state, subject).length > 0
+  }
+  /** Resolves to whether somebody was erased. */
+  const carryOut = async ({ id: erasure, subject }: WaitingErasure): Promise<boolean> => {
+    if (await awaitsAppeal(subject)) return false
     // The log decides: an erasure does not begin if it was withdrawn or held up meanwhile, or if another server began it.
-    if (!(await act({ type: 'BeginErasure', erasure, subject }))) return
+    if (!(await act({ type: 'BeginErasure', erasure, subject }))) return false
     const done = await erase({
       log,
       databaseUrl,
@@ -56,26 +61,35 @@ export const keepErasures = (deps: ErasuresDeps): Erasures => {
       node: nodeId,
       now: clock.now,
       masterKey,
+      // It may wait long for a rebuild, and a hold may be placed meanwhile.
+      mayErase: () => !isHeld(subject),
+      tidies: false,
     })
     await act({ type: 'FinishErasure', erasure, subject, request: done.requestId })
     logger.info({ request: done.requestId }, 'a person was erased, as they had asked for')
+    return true
   }
-  const isDue = (waiting: WaitingErasure): boolean => {
-    const state = outside.state()
-    return (
-      state !== null && Date.parse(waiting.due) <= clock.now() && holdsOn(state, waiting.subject).length === 0
-    )
-  }
+  const isDue = ({ due, subject }: WaitingErasure): boolean =>
+    Date.parse(due) <= clock.now() && !isHeld(subject)
   let underWay: Promise<void> = Promise.resolve()
   let stopped = false
   const lookAll = async (): Promise<void> => {
+    let erased = 0
     for (const waiting of outside.state()?.erasures.values() ?? []) {
       if (stopped || !isDue(waiting)) continue
       // An erasure that began and failed is begun again after ten minutes, by any server.
-      await carryOut(waiting).catch((error) =>
-        logger.error({ erasure: waiting.id, cause: reasonOf(error) }, 'an erasure could not be carried out'),
-      )
+      try {
+        if (await carryOut(waiting)) erased += 1
+      } catch (error) {
+        if (error instanceof HeldUp) continue
+        logger.error({ erasure: waiting.id, cause: reasonOf(error) }, 'an erasure could not be carried out')
+      }
     }
+    // Once for all of them, since it costs more than they do.
+    if (erased > 0)
+      await tidyTables(databaseUrl).catch((error) =>
+        logger.warn({ cause: reasonOf(error) }, 'the tables could not be vacuumed after an erasure'),
+      )
   }
   const look = (): Promise<void> => {
     underWay = underWay.then(lookAll)

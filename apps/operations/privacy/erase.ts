@@ -26,8 +26,16 @@ export type EraseOptions = {
   readonly compact?: boolean
   /** Called if it must wait for a rebuild or a verification. */
   readonly onWait?: () => void
+  /** Asked once it waits for nothing any more: if false, nothing is recorded or erased, and it throws `HeldUp`. */
+  readonly mayErase?: () => boolean
+  /** False if the caller vacuums the tables later (`tidyTables`), for several erasures at once. */
+  readonly tidies?: boolean
   /** PRIVACY_MASTER_KEY, with which the request is signed, so that `reapply` recognises it as one that was made here. */
   readonly masterKey?: string
+}
+/** Something came up while the erasure waited, so nothing was erased. */
+export class HeldUp extends Error {
+  override readonly name = 'HeldUp'
 }
 export type Erasure = {
   readonly requestId: string
@@ -190,6 +198,14 @@ const tidy = async (session: DatabaseSession, compact: boolean): Promise<void> =
   await ifAllowed('CHECKPOINT')
 }
 
+/** Vacuums the tables that erasures have changed. */
+export const tidyTables = (databaseUrl: string): Promise<void> =>
+  withSession(
+    databaseUrl,
+    () => {},
+    (session) => tidy(session, false),
+  )
+
 /** The request is put on the log first, so that there is no erasure without a request. If this is interrupted after
  *  that, nothing is erased yet: `reapply` or a second request does it. */
 export const erase = ({
@@ -202,9 +218,12 @@ export const erase = ({
   now = Date.now,
   compact = false,
   onWait = () => {},
+  mayErase = () => true,
+  tidies = true,
   masterKey,
 }: EraseOptions): Promise<Erasure> =>
   withSession(databaseUrl, onWait, async (session) => {
+    if (!mayErase()) throw new HeldUp('It was held up while it waited.')
     const [key] = await session.run(
       sql.unsafe`SELECT max(generation) AS generation FROM privacy_keys WHERE subject = ${subject}`,
     )
@@ -219,7 +238,7 @@ export const erase = ({
     const request = masterKey === undefined ? asked : signed(asked, masterKey)
     await recordRequest(log, 'ErasureRequested', request, node)
     const done = await destroy(session, request)
-    await tidy(session, compact)
+    if (tidies) await tidy(session, compact)
     return { requestId: request.requestId, ...done }
   })
 

@@ -113,12 +113,14 @@ const data = (app: FastifyInstance, { deps, stateNow, pace }: Asking): void => {
     handle: async ({ who, sender, commandId }) => {
       const caller = person(who)
       pace(sender)
+      // Read before the answer begins, so that a database that does not answer is told by a code.
+      const held = orTell(await deps.readModels.held(caller.id)())
       await actOutside(deps, sender, commandId.id, { type: 'GiveData', subject: caller.id })
       return new Download({
         contentType: 'application/x-ndjson; charset=utf-8',
         fileName: 'my-data.ndjson',
         rows: (async function* () {
-          for await (const lines of everythingOn(deps, stateNow(), caller))
+          for await (const lines of everythingOn(deps, { held, state: stateNow() }, caller))
             if (lines.length > 0) yield lines.map((line) => `${JSON.stringify(line)}\n`).join('')
         })(),
         check: async () => {},

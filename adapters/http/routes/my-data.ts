@@ -5,6 +5,7 @@ import { APPEAL_DAYS } from '../../../domain/cases/state.ts'
 import type { Caller } from '../../../domain/identity.ts'
 import { CASES_PREFIX } from '../../../domain/names.ts'
 import { holdsOn, type OutsideState } from '../../../domain/outside/state.ts'
+import type { Held } from '../../../projections/people/rows.ts'
 import type { AuditRow, Page, ReadResult } from '../../../projections/read-models.ts'
 import type { HttpDeps } from '../deps.ts'
 import { isOwn, withoutHidden } from './audit.ts'
@@ -62,11 +63,15 @@ async function* entries(deps: HttpDeps, caller: Caller): Lines {
 }
 
 /** Throws if Postgres can't be read to the end. */
-export async function* everythingOn(deps: HttpDeps, state: OutsideState, caller: Caller): Lines {
+export async function* everythingOn(
+  deps: HttpDeps,
+  { held, state }: { readonly held: Held; readonly state: OutsideState },
+  caller: Caller,
+): Lines {
   const { readModels } = deps
   const { id } = caller
   const now = deps.clock.now()
-  const { rooms, keys, ...counts } = await orThrow(readModels.held(id))
+  const { rooms, keys, ...counts } = held
   const waiting = state.erasures.get(id)
   yield [
     { kind: 'person', subject: id, at: new Date(now).toISOString(), ...counts },

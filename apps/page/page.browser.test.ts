@@ -173,7 +173,11 @@ test('given rooms within a room, a search and a long talk, then the user can go 
   )
   await alice.evaluate(`(async () => {
     const { say } = await import('/page/page.js')
-    for (let n = 1; n <= 53; n++) await say('line ' + n)
+    for (let n = 1; n <= 53; n++) {
+      await say('line ' + n)
+      // An account has 40 messages at once and 20 a second.
+      if (n === 39) await new Promise((resolve) => setTimeout(resolve, 1_000))
+    }
   })()`)
   await until(alice, `${said('line 53')} !== undefined`)
   await click(alice, "document.querySelector('#subrooms button')")

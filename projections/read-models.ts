@@ -289,6 +289,8 @@ export type SourceBanRow = {
   readonly reason: string | null
   readonly space_type: SpaceRef['type']
   readonly space_id: string
+  /** Whether a list may name that space: of an owner's list, not everybody who reads it may know of all the spaces. */
+  readonly named: boolean
 }
 
 export interface ReadModels extends CaseModels, PersonModels {

@@ -1,4 +1,5 @@
 /** Ban lists over REST: set in Matrix's form, copied from another room or from all rooms of an owner, kept up to date, and named by why. */
+import pg from 'pg'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createListKeeper } from '../../apps/commands/ban-lists.ts'
@@ -201,5 +202,61 @@ test('given an owner’s rooms, when one follows the bans of all of them, then a
     then.ban_lists.map((one: Json) => [one.list_id, one.source.kind]),
     [['mine', 'owner']],
   )
+})
+
+test('given an owner’s private room, when another room follows the bans of all of them, then those who read the list are not told that there is such a room', async ({
+  http,
+}) => {
+  const keeper = keeperOf(http)
+  await done(http, `PUT ${ROOM}/lists/all`, 'alice', { owner: true })
+  await done(http, 'PUT /api/spaces/post/alice/hidden-draft/bans/niaj', 'alice', { reason: 'rude' })
+  await done(http, `PUT ${OTHER}/bans/olivia`, 'alice')
+  await http.settled()
+  await keeper.pass()
+  // Once more from the beginning, since giving the same list again is another way to fill it.
+  await done(http, `PUT ${ROOM}/lists/again`, 'alice', { owner: true })
+  await http.settled()
+  for (const name of ['niaj', 'olivia'])
+    assert.is((await ask(http, `POST ${ROOM}/join`, name, {})).code, 'banned')
+  const { rules } = await done(http, `GET ${ROOM}/lists/all`, 'maria')
+  assert.ok(rules.some((one: Json) => one.content.entity === '@niaj:hive' && one.content.reason === 'rude'))
+  assert.is((await ask(http, 'GET /api/spaces/post/alice/hidden-draft', 'maria')).code, 'space_not_found')
+  const record = await done(http, `GET ${ROOM}/audit?limit=100`, 'maria')
+  assert.not(JSON.stringify(record).includes('hidden-draft'))
+  // A public room is named.
+  const changes = record.entries.filter((row: Json) => row.action === 'BanListChanged')
+  const added = changes.flatMap((row: Json) => row.details.added)
+  const from = (name: string) => added.find((one: Json) => one.entity === name)?.from
+  assert.equal([from('niaj'), from('olivia')], [null, 'post:alice/my-360-photo'])
+})
+
+test('given an owner who follows all their bans in a room that is another’s since, when they ban somebody elsewhere, then the list is empty; the new owner may follow theirs', async ({
+  http,
+}) => {
+  const keeper = keeperOf(http)
+  const [DOCUMENT, BOBS] = ['/api/spaces/document/1', '/api/spaces/document/2']
+  const entities = async (): Promise<ReadonlyArray<string>> => {
+    await http.settled()
+    await keeper.pass()
+    const { rules } = await done(http, `GET ${DOCUMENT}/lists/all`, 'bob')
+    return rules.map((one: Json) => one.content.entity)
+  }
+  await done(http, `PUT ${DOCUMENT}/permissions/bob`, 'alice', { permission: 'moderate' })
+  await done(http, `PUT ${DOCUMENT}/lists/all`, 'alice', { owner: true })
+  await done(http, `PUT ${OTHER}/bans/peggy`, 'alice')
+  assert.ok((await entities()).includes('@peggy:hive'))
+  const client = new pg.Client({ connectionString: http.databaseUrl })
+  await client.connect()
+  const give = (to: string) =>
+    client.query("UPDATE collaboration_documents SET creator = $1 WHERE id = '1'", [to])
+  await give('bob')
+  http.clock.ms += 3_600_000
+  await done(http, `PUT ${OTHER}/bans/rupert`, 'alice')
+  assert.equal(await entities(), [])
+  await done(http, `PUT ${BOBS}/bans/sybil`, 'bob')
+  await done(http, `PUT ${DOCUMENT}/lists/all`, 'bob', { owner: true })
+  assert.equal(await entities(), ['@sybil:hive'])
+  await give('alice')
+  await client.end()
 })
 test.run()

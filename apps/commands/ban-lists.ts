@@ -26,11 +26,11 @@ export type ListKeeping = {
 
 const callerOf = (id: string): Caller => ({ kind: isService(id) ? 'service' : 'account', id })
 
-/** Only a space's moderators may read its bans, unless it publishes them. Null if that can't be found out now. */
-const mayRead = async (
+/** Whether they have at least that role in the space. Null if that can't be found out now. */
+const hasRole = async (
   { commands, content, clock }: Pick<ListKeeping, 'commands' | 'content' | 'clock'>,
   space: SpaceRef,
-  id: string,
+  { id, least }: { readonly id: string; readonly least: 'moderate' | 'owner' },
 ): Promise<boolean | null> => {
   const by = callerOf(id)
   const [facts, looked] = await Promise.all([content.factsFor(space, by)(), commands.look(space)()])
@@ -38,11 +38,12 @@ const mayRead = async (
   const state = looked.right?.state
   if (state === undefined) return false
   const access = accessOf(state, by, facts.right, new Date(clock.now()).toISOString())
-  return access.ban === null && rank(access.role) >= rank('moderate')
+  return access.ban === null && rank(access.role) >= rank(least)
 }
 
 /** The entries that such a list should have now, or why they can't be read. The list is empty if whoever follows it may
- *  no longer read the source's bans. */
+ *  no longer read the source's bans (only a space's moderators may, unless it publishes them), or, if it has the bans of all
+ *  their spaces, no longer owns the space. */
 const entriesOf = async (
   deps: ListKeeping,
   list: FollowedListRow,
@@ -50,17 +51,23 @@ const entriesOf = async (
   const { source_type: type, source_id: id } = list
   if (list.source_kind === 'space' && !list.published) {
     if (type === null || id === null) return E.right([])
-    const may = await mayRead(deps, { type, id }, list.followed_by)
+    const may = await hasRole(deps, { type, id }, { id: list.followed_by, least: 'moderate' })
     if (may === null) return E.left('whether the bans may be read can’t be told now')
     if (!may) return E.right([])
+  }
+  if (list.source_kind === 'owner') {
+    const space = { type: list.space_type, id: list.space_id }
+    const owns = await hasRole(deps, space, { id: list.followed_by, least: 'owner' })
+    if (owns === null) return E.left('whether the space is still theirs can’t be told now')
+    if (!owns) return E.right([])
   }
   const rows = await deps.models.bansOfSource(list, MAX_LISTED)()
   if (E.isLeft(rows)) return E.left(rows.left.cause)
   return E.right(
-    rows.right.map(({ subject, reason, space_type, space_id }) => ({
+    rows.right.map(({ subject, reason, space_type, space_id, named }) => ({
       entity: subject,
       reason,
-      from: spaceKey({ type: space_type, id: space_id }),
+      from: named ? spaceKey({ type: space_type, id: space_id }) : null,
     })),
   )
 }

@@ -142,9 +142,11 @@ const cut = (reason: unknown, most = MAX_WHY): string | null => {
   return isLongerThan(reason, most) ? [...reason].slice(0, most).join('') : reason
 }
 
-/** The entry as a list keeps it. A ban's reason is longer in the space that it was copied from. */
-export const keptAs = (entry: ListedBan): ListedBan =>
-  entry.from === null ? entry : { ...entry, reason: cut(entry.reason, MAX_COPIED_WHY) }
+/** The entry as a list keeps it that is made of other spaces' bans: their reasons may be longer than a list's. */
+export const copied = (entry: ListedBan): ListedBan => ({
+  ...entry,
+  reason: cut(entry.reason, MAX_COPIED_WHY),
+})
 
 /** The bans among these rules. Skipped and counted in `passed`: rules about something else (rooms, servers), rules that
  *  recommend something else, withdrawn rules (no content), and rules about anybody who can't exist here. */

@@ -6,9 +6,9 @@ import { mayAs, roleOf } from './access.ts'
 import {
   type BanList,
   type BanLists,
+  copied,
   countIn,
   globsIn,
-  keptAs,
   type ListedBan,
   listedIn,
   MAX_GLOBS,
@@ -58,7 +58,7 @@ const filled = (
   { listId, entries }: { readonly listId: string; readonly entries: ReadonlyArray<ListedBan> },
 ): Decision => {
   const { state, by, at } = context
-  const differs = difference(state.lists.get(listId), entries.map(keptAs))
+  const differs = difference(state.lists.get(listId), entries)
   const changed: ReadonlyArray<Followed> =
     differs === null
       ? begun
@@ -81,11 +81,13 @@ export const followBanList = (context: DecisionContext, command: FollowBanList):
   const known = state.lists.get(listId)
   if (known === undefined && state.lists.size >= MAX_LISTS)
     return invalid('list_id', `A space follows at most ${MAX_LISTS} lists.`)
-  const isKnown = known !== undefined && JSON.stringify(known.source) === JSON.stringify(source)
+  const isOfSource = known !== undefined && JSON.stringify(known.source) === JSON.stringify(source)
+  // Whose rights a list of other spaces' bans uses is whoever followed it last.
+  const isKnown = isOfSource && (source.kind === 'given' || known.by.id === by.id)
   const begun: ReadonlyArray<Followed> = isKnown
     ? []
     : [{ type: 'BanListFollowed', data: { listId, source, by: actorOf(by), at } }]
-  return filled(context, begun, { listId, entries })
+  return filled(context, begun, { listId, entries: source.kind === 'given' ? entries : entries.map(copied) })
 }
 
 /** The system's command, for a list whose entries are other spaces' bans. */
@@ -94,7 +96,9 @@ export const fillBanList = (context: DecisionContext, command: FillBanList): Dec
   if (by.kind !== 'system')
     return E.left(access.mayKnow ? { _tag: 'Forbidden', needs: 'owner' } : { _tag: 'SpaceNotFound' })
   const known = state.lists.get(command.listId)
-  return known === undefined || known.source.kind === 'given' ? E.right([]) : filled(context, [], command)
+  return known === undefined || known.source.kind === 'given'
+    ? E.right([])
+    : filled(context, [], { ...command, entries: command.entries.map(copied) })
 }
 
 export const leaveBanList = (context: DecisionContext, { listId }: LeaveBanList): Decision => {

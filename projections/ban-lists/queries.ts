@@ -48,6 +48,15 @@ export const followedLists = (
   )
 }
 
+/** Whether everybody may know of the space of the ban `b`. */
+const IS_OPEN = sql.fragment`CASE b.space_type
+  WHEN 'post' THEN EXISTS (SELECT FROM posts p WHERE p.author = split_part(b.space_id, '/', 1)
+    AND p.permlink = split_part(b.space_id, '/', 2) AND NOT (p.hidden OR p.flagged))
+  WHEN 'document' THEN EXISTS (SELECT FROM collaboration_documents d
+    WHERE d.id = b.space_id AND d.is_public AND NOT d.is_deleted)
+  ELSE EXISTS (SELECT FROM presence_spaces o
+    WHERE o.space_type = b.space_type AND o.space_id = b.space_id AND o.visibility = 'public') END`
+
 /** The bans that such a list is made of. If several spaces ban one subject, the ban of the space whose name sorts first counts. */
 export const bansOfSource = (
   source: Pick<
@@ -57,11 +66,18 @@ export const bansOfSource = (
   limit: number,
 ): Query<SourceBanRow> =>
   query(
-    sql.unsafe`SELECT DISTINCT ON (b.subject) b.subject, b.reason, b.space_type, b.space_id
+    sql.unsafe`SELECT DISTINCT ON (b.subject) b.subject, b.reason, b.space_type, b.space_id,
+        (l.source_kind = 'space' OR ${IS_OPEN}) AS named
       FROM (SELECT ${source.space_type}::text AS space_type, ${source.space_id}::text AS space_id,
         ${source.source_kind}::text AS source_kind, ${source.source_type}::text AS source_type,
         ${source.source_id}::text AS source_id, ${source.followed_by}::text AS followed_by) AS l
       CROSS JOIN LATERAL (${bansOfList(sql.fragment`b.subject, b.reason, b.space_type, b.space_id`)}) AS b
       ORDER BY b.subject, b.space_type, b.space_id LIMIT ${limit}`,
-    t.type({ subject: t.string, reason: nullable(t.string), space_type: spaceType, space_id: t.string }),
+    t.type({
+      subject: t.string,
+      reason: nullable(t.string),
+      space_type: spaceType,
+      space_id: t.string,
+      named: t.boolean,
+    }),
   )

@@ -154,10 +154,10 @@ const bansOf = async (
       MAX_LISTED,
     )(),
   )
-  return rows.map(({ subject, reason, space_type, space_id }) => ({
+  return rows.map(({ subject, reason, space_type, space_id, named }) => ({
     entity: subject,
     reason,
-    from: spaceKey({ type: space_type, id: space_id }),
+    from: named ? spaceKey({ type: space_type, id: space_id }) : null,
   }))
 }
 

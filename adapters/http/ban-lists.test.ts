@@ -1,4 +1,5 @@
 /** Ban lists over REST: set in Matrix's form, copied from another room or from all rooms of an owner, kept up to date, and named by why. */
+import * as E from 'fp-ts/lib/Either.js'
 import pg from 'pg'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -31,15 +32,15 @@ const done = async (...asked: Parameters<typeof ask>): Promise<Json> => {
   assert.is(answer.status, 200, `${asked[1]}: ${answer.error}`)
   return answer
 }
-const keeperOf = ({ commands, deps, clock }: TestHttp, failures: string[] = []) =>
-  createListKeeper({
-    commands,
-    models: deps.readModels,
-    content: deps.content,
-    clock: { now: () => clock.ms },
-    ids: { uuid: () => crypto.randomUUID() },
-    onFailure: (_, cause) => failures.push(cause),
-  })
+const keeping = ({ commands, deps, clock }: TestHttp) => ({
+  commands,
+  models: deps.readModels,
+  content: deps.content,
+  clock: { now: () => clock.ms },
+  ids: { uuid: () => crypto.randomUUID() },
+})
+const keeperOf = (http: TestHttp, failures: string[] = []) =>
+  createListKeeper({ ...keeping(http), onFailure: (_, cause) => failures.push(cause) })
 const rule = (entity: string, reason = 'spam') => ({
   type: 'm.policy.rule.user',
   state_key: `rule:${entity}`,
@@ -258,5 +259,48 @@ test('given an owner who follows all their bans in a room that is another’s si
   assert.equal(await entities(), ['@sybil:hive'])
   await give('alice')
   await client.end()
+})
+
+test('given a room with very many bans that very many lists follow, when the server looks for changes, then it reads no more of them than a list may have', async ({
+  http,
+}) => {
+  const client = new pg.Client({ connectionString: http.databaseUrl })
+  await client.connect()
+  await client.query(`INSERT INTO presence_bans (space_type, space_id, subject, reason, banned_by, created_at)
+    SELECT 'post', 'eve/many', 'spammer-' || lpad(n::text, 5, '0'), repeat('x', 500), 'eve', now() FROM generate_series(1, 20000) n`)
+  await client.query(`INSERT INTO presence_ban_lists (space_type, space_id, list_id, source_kind, source_type, source_id, followed_by)
+    SELECT 'post', 'eve/room-' || n, 'list', 'space', 'post', 'eve/many', 'eve' FROM generate_series(1, 200) n`)
+  const printed = async (): Promise<ReadonlySet<string>> => {
+    // Those of alice's rooms come first.
+    const read = await http.deps.readModels.followedLists(['post', 'eve', ''], 200)()
+    assert.ok(E.isRight(read), E.isLeft(read) ? read.left.cause : '')
+    return new Set(E.isRight(read) ? read.right.map(({ print }) => print) : [])
+  }
+  const begun = performance.now()
+  const before = await printed()
+  // Reading all of them takes longer than a statement may.
+  assert.ok(performance.now() - begun < 5_000)
+  assert.is(before.size, 1)
+  await client.query("UPDATE presence_bans SET reason = 'other' WHERE subject = 'spammer-20000'")
+  assert.equal(await printed(), before)
+  await client.query("UPDATE presence_bans SET reason = 'other' WHERE subject = 'spammer-01000'")
+  assert.not.equal(await printed(), before)
+  for (const table of ['presence_bans', 'presence_ban_lists'])
+    await client.query(`DELETE FROM ${table} WHERE space_id LIKE 'eve/%'`)
+  await client.end()
+})
+
+test('given tables that can’t be read, then the keeper of ban lists says so', async ({ http }) => {
+  const failures: Array<readonly [unknown, string]> = []
+  const keeper = createListKeeper({
+    ...keeping(http),
+    models: {
+      ...http.deps.readModels,
+      followedLists: () => async () => E.left({ _tag: 'PostgresUnavailable', cause: 'gone' } as const),
+    },
+    onFailure: (list, cause) => failures.push([list, cause]),
+  })
+  assert.is(await keeper.pass(), 0)
+  assert.equal(failures, [[null, 'gone']])
 })
 test.run()

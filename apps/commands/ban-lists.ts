@@ -21,7 +21,8 @@ export type ListKeeping = {
   readonly content: Content
   readonly clock: Clock
   readonly ids: Ids
-  readonly onFailure: (list: FollowedListRow, cause: string) => void
+  /** `list`: null if no list could be read. */
+  readonly onFailure: (list: FollowedListRow | null, cause: string) => void
 }
 
 const callerOf = (id: string): Caller => ({ kind: isService(id) ? 'service' : 'account', id })
@@ -100,7 +101,10 @@ export const createListKeeper = (deps: ListKeeping): ListKeeper => {
       let after: readonly [string, string, string] | null = null
       for (;;) {
         const page = await deps.models.followedLists(after, PAGE)()
-        if (E.isLeft(page)) return changed
+        if (E.isLeft(page)) {
+          deps.onFailure(null, page.left.cause)
+          return changed
+        }
         for (const list of page.right) {
           const key = `${list.space_type}:${list.space_id} ${list.list_id}`
           const print = `${list.source_kind} ${list.source_type}:${list.source_id} ${list.followed_by} ${list.print}`

@@ -30,11 +30,10 @@ export const keepBanLists = (
     const signal = AbortSignal.any([over.signal, lost.signal])
     const keeper = createListKeeper({
       ...deps,
-      onFailure: ({ space_type, space_id, list_id }, cause) =>
-        logger.warn(
-          { space: `${space_type}:${space_id}`, list: list_id, cause },
-          'a ban list is not up to date',
-        ),
+      onFailure: (list, cause) => {
+        const of = list === null ? {} : { space: `${list.space_type}:${list.space_id}`, list: list.list_id }
+        logger.warn({ ...of, cause }, 'ban lists are not up to date')
+      },
     })
     while (!signal.aborted) {
       await keeper.pass()

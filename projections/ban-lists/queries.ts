@@ -1,19 +1,27 @@
 /** Queries of the ban lists that are made of other spaces' bans, and of those bans. */
 import * as t from 'io-ts'
 import { sql } from 'slonik'
+import { MAX_LISTED } from '../../domain/space/ban-list.ts'
 import { nullable, type Query, query, spaceType } from '../query.ts'
 import type { FollowedListRow, SourceBanRow } from '../read-models.ts'
 
 type Fragment = ReturnType<typeof sql.fragment>
 const IN_FORCE = sql.fragment`(b.until IS NULL OR b.until > now())`
-/** The bans that belong in the list `l`: those of its source space, or those of all other spaces of the owner who follows them. */
-const bansOfList = (columns: Fragment): Fragment => sql.fragment`
-  SELECT ${columns} FROM presence_bans b
+/** The bans that belong in the list `l`: those of its source space, or those of all other spaces of the owner who follows them. They
+ *  are the first by their spaces' names, then by whom they name, and no more than that many are read, however many there are. */
+const bansOfList = (limit: number): Fragment => sql.fragment`
+  (SELECT b.space_type, b.space_id, b.subject, b.reason FROM presence_bans b
     WHERE l.source_kind = 'space' AND b.space_type = l.source_type AND b.space_id = l.source_id AND ${IN_FORCE}
+    ORDER BY b.subject LIMIT ${limit})
   UNION ALL
-  SELECT ${columns} FROM presence_spaces s JOIN presence_bans b ON b.space_type = s.space_type AND b.space_id = s.space_id
-    WHERE l.source_kind = 'owner' AND s.owner = l.followed_by AND ${IN_FORCE}
-      AND (s.space_type <> l.space_type OR s.space_id <> l.space_id)`
+  (SELECT s.space_type, s.space_id, one.subject, one.reason
+    FROM (SELECT o.space_type, o.space_id FROM presence_spaces o
+      WHERE l.source_kind = 'owner' AND o.owner = l.followed_by
+        AND (o.space_type <> l.space_type OR o.space_id <> l.space_id) ORDER BY o.space_type, o.space_id) AS s
+    CROSS JOIN LATERAL (SELECT b.subject, b.reason FROM presence_bans b
+      WHERE b.space_type = s.space_type AND b.space_id = s.space_id AND ${IN_FORCE}
+      ORDER BY b.subject LIMIT ${limit}) AS one
+    ORDER BY s.space_type, s.space_id, one.subject LIMIT ${limit})`
 
 /** In the order of their keys, after the given one. `print` changes whenever the bans change, or the source publishes them or stops to. */
 export const followedLists = (
@@ -24,13 +32,13 @@ export const followedLists = (
   return query(
     sql.unsafe`SELECT l.space_type, l.space_id, l.list_id, l.source_kind, l.source_type, l.source_id, l.followed_by,
         coalesce((o.others ->> 'publish_bans')::bool, false) AS published,
-        md5(coalesce(p.bans, '') || coalesce(o.others ->> 'publish_bans', '')) AS print
+        md5(p.bans || coalesce(o.others ->> 'publish_bans', '')) AS print
       FROM presence_ban_lists l
       LEFT JOIN presence_space_settings o ON o.space_type = l.source_type AND o.space_id = l.source_id
       CROSS JOIN LATERAL (
-        SELECT string_agg(concat_ws(' ', b.space_type, b.space_id, b.subject, b.reason), E'\n'
-          ORDER BY b.space_type, b.space_id, b.subject) AS bans
-        FROM (${bansOfList(sql.fragment`b.space_type, b.space_id, b.subject, b.reason`)}) AS b
+        SELECT concat_ws(' ', count(*), sum(hashtextextended(
+          concat_ws(' ', b.space_type, b.space_id, b.subject, b.reason), 0)::numeric)) AS bans
+        FROM (${bansOfList(MAX_LISTED)}) AS b
       ) AS p
       WHERE l.source_kind <> 'given' AND (l.space_type, l.space_id, l.list_id) > (${type}, ${id}, ${list})
       ORDER BY l.space_type, l.space_id, l.list_id LIMIT ${limit}`,
@@ -71,7 +79,7 @@ export const bansOfSource = (
       FROM (SELECT ${source.space_type}::text AS space_type, ${source.space_id}::text AS space_id,
         ${source.source_kind}::text AS source_kind, ${source.source_type}::text AS source_type,
         ${source.source_id}::text AS source_id, ${source.followed_by}::text AS followed_by) AS l
-      CROSS JOIN LATERAL (${bansOfList(sql.fragment`b.subject, b.reason, b.space_type, b.space_id`)}) AS b
+      CROSS JOIN LATERAL (${bansOfList(limit)}) AS b
       ORDER BY b.subject, b.space_type, b.space_id LIMIT ${limit}`,
     t.type({
       subject: t.string,

@@ -38,4 +38,19 @@ test('given words, then a snapshot has no digest of them, and a repeated message
   assert.not.ok(known.readsAs('no'))
 })
 
+test('given filters and ban lists, then the state is counted with what they hold in memory', () => {
+  const words = Array.from({ length: 200 }, (_, n) => `word-${String(n).padStart(3, '0')}`)
+  const looksFor = { kind: 'words', words } as const
+  const by = { by: { kind: 'account', id: 'alice' }, at: at(1) } as const
+  const added = words.map((one) => ({ entity: one, reason: null, from: null }))
+  const source = { kind: 'given', name: null } as const
+  const events: ReadonlyArray<SpaceEvent> = [
+    { type: 'FilterSet', data: { filterId: 'f', looksFor, acts: ['hold'], muteSeconds: null, ...by } },
+    { type: 'BanListFollowed', data: { listId: 'l', source, ...by } },
+    { type: 'BanListChanged', data: { listId: 'l', added, removed: [], ...by } },
+  ]
+  const state = events.reduce(spaceModel.evolve, spaceModel.initial())
+  // 1,600 characters count as 534 entries, and each listed ban as one.
+  assert.is(spaceModel.entries(state), 534 + 200)
+})
 test.run()

@@ -10,8 +10,10 @@ import * as chatSnapshot from '../../domain/chat/snapshot.ts'
 import { type ChatState, UNKNOWN_WORDS } from '../../domain/chat/state.ts'
 import { type Decoded, decodeRecorded } from '../../domain/codec.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
+import { countIn } from '../../domain/space/ban-list.ts'
 import { spaceDecider } from '../../domain/space/decider.ts'
 import type { SpaceEvent } from '../../domain/space/events.ts'
+import { lengthOfFilter } from '../../domain/space/filter.ts'
 import * as spaceSnapshot from '../../domain/space/snapshot.ts'
 import type { SpaceState } from '../../domain/space/state.ts'
 import type { KeyedEvent, Model, UnreadableEvent } from './model.ts'
@@ -41,10 +43,24 @@ const modelOf = <K extends Kind, State>(
   },
 })
 
+/** What filters are looked for with: three characters weigh about what an entry does. */
+const wordsIn = (filters: SpaceState['filters']): number => {
+  let length = 0
+  for (const filter of filters.values()) length += lengthOfFilter(filter)
+  return Math.ceil(length / 3)
+}
+
 export const spaceModel: Model<SpaceState, SpaceEvent> = {
   ...modelOf('space', spaceDecider),
-  entries: ({ sessions, held, grants, bans, mutes, pinned }) =>
-    sessions.size + held.size + grants.size + bans.size + mutes.size + pinned.size,
+  entries: ({ sessions, held, grants, bans, mutes, pinned, lists, filters }) =>
+    sessions.size +
+    held.size +
+    grants.size +
+    bans.size +
+    mutes.size +
+    pinned.size +
+    countIn(lists) +
+    wordsIn(filters),
   // Avatars are personal, and no decision looks at them.
   toSnapshot: (state) => {
     const snapshot = spaceSnapshot.toSnapshot(state)

@@ -7,7 +7,8 @@ import * as assert from 'uvu/assert'
 import { folded, foldedWords } from '../folded.ts'
 import { spaceDecider } from '../space/decider.ts'
 import type { SpaceEvent } from '../space/events.ts'
-import type { FilterAct, FilterLooksFor } from '../space/filter.ts'
+import { type FilterAct, type FilterLooksFor, lengthOfFilter } from '../space/filter.ts'
+import { readFilter } from '../space/filters.ts'
 import { RUNS } from '../testing/any.ts'
 import { account, asked, at, guest, OWNER, opened } from '../testing/people.ts'
 import { deepFreeze, fold, scenario } from '../testing/scenario.ts'
@@ -349,6 +350,16 @@ test('the longest message is looked through for the most words in well under a s
   for (let n = 0; n < 20; n += 1)
     assert.not(hasAny([...list], foldedWords('\ufdfa'.repeat(1_000) + 'a'.repeat(1_000))))
   assert.ok(performance.now() - begun < 5_000)
+})
+
+test('given characters that each stand for many, when they are words of filters, then what they stand for is counted', () => {
+  // It is read as 18 characters.
+  const long = '\ufdfa'
+  const setting = (list: ReadonlyArray<string>) =>
+    readFilter({ filterId: 'f', words: list, count: null, seconds: null, acts: ['hold'], muteSeconds: null })
+  assert.ok(E.isRight(setting([long.repeat(3)])))
+  assert.ok(E.isLeft(setting([long.repeat(4)])))
+  assert.is(lengthOfFilter({ looksFor: { kind: 'words', words: [long.repeat(3), 'ab'] } }), 56)
 })
 
 test('given phrases that all end at every place of a message, when it is looked through, then that takes no longer than for one phrase', () => {

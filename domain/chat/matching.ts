@@ -3,14 +3,36 @@
 import { foldedWords } from '../folded.ts'
 
 type Node = {
-  readonly next: Map<number, Node>
+  /** The UTF-16 unit that leads on and the node that it leads to; most nodes have no other. */
+  unit: number
+  only: Node | null
+  /** The nodes that other units lead to. */
+  others: Map<number, Node> | null
   /** The node of the longest suffix of what was read so far that is the beginning of a phrase. */
   fallback: Node | null
   /** Whether a phrase ends at this node, or at one of those along the fallbacks. */
   ends: boolean
 }
 
-const node = (): Node => ({ next: new Map(), fallback: null, ends: false })
+const node = (): Node => ({ unit: -1, only: null, others: null, fallback: null, ends: false })
+const nextOf = (at: Node, unit: number): Node | undefined =>
+  at.unit === unit ? at.only! : at.others?.get(unit)
+/** The node that the unit leads to, made if there is none. */
+const madeNext = (at: Node, unit: number): Node => {
+  const known = nextOf(at, unit)
+  if (known !== undefined) return known
+  const next = node()
+  if (at.only === null) {
+    at.unit = unit
+    at.only = next
+  } else {
+    at.others ??= new Map()
+    at.others.set(unit, next)
+  }
+  return next
+}
+const allNext = ({ unit, only, others }: Node): ReadonlyArray<readonly [number, Node]> =>
+  only === null ? [] : [[unit, only], ...(others ?? [])]
 
 const OF_A_WORD = /[\p{L}\p{N}\p{M}_]/u
 /** Scripts that put nothing between words: in them a word may end anywhere. */
@@ -46,12 +68,7 @@ const grow = (words: ReadonlyArray<string>): Node => {
     const phrase = phraseOf(word)
     if (phrase === '') continue
     let at = root
-    for (let i = 0; i < phrase.length; i += 1) {
-      const unit = phrase.charCodeAt(i)
-      const next = at.next.get(unit) ?? node()
-      at.next.set(unit, next)
-      at = next
-    }
+    for (let i = 0; i < phrase.length; i += 1) at = madeNext(at, phrase.charCodeAt(i))
     at.ends = true
   }
   return root
@@ -60,7 +77,7 @@ const grow = (words: ReadonlyArray<string>): Node => {
 const step = (root: Node, from: Node, unit: number): Node => {
   let at: Node | null = from
   while (at !== null) {
-    const next = at.next.get(unit)
+    const next = nextOf(at, unit)
     if (next !== undefined) return next
     at = at.fallback
   }
@@ -70,14 +87,14 @@ const step = (root: Node, from: Node, unit: number): Node => {
 const build = (words: ReadonlyArray<string>): Node => {
   const root = grow(words)
   const waiting: Node[] = []
-  for (const child of root.next.values()) {
+  for (const [, child] of allNext(root)) {
     child.fallback = root
     waiting.push(child)
   }
   // Nodes nearest the root come first: a fallback is always nearer than its node.
   for (let i = 0; i < waiting.length; i += 1) {
     const at = waiting[i]!
-    for (const [unit, child] of at.next) {
+    for (const [unit, child] of allNext(at)) {
       child.fallback = step(root, at.fallback!, unit)
       if (child.fallback.ends) child.ends = true
       waiting.push(child)

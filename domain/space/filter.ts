@@ -1,5 +1,6 @@
 /** A filter of a room, in the form of events and states: a rule that acts by itself on what people write. */
 import * as t from 'io-ts'
+import { foldedWords } from '../folded.ts'
 import { Actor } from '../identity.ts'
 import { Time } from '../time.ts'
 
@@ -30,9 +31,22 @@ export const MAX_FILTERS = 20
 /** The most phrases of one filter, and the most characters of one word or phrase. */
 export const MAX_PHRASES = 200
 export const MAX_PHRASE = 64
-/** The most characters in all words of all filters of a space. */
+/** The most characters in all words of all filters of a space, as they are looked for (`folded.ts`): one may stand for many. */
 export const MAX_FILTER_WORDS = 16_384
 export const MAX_RATE = 20
 export const MAX_RATE_SECONDS = 600
 /** A week in seconds. */
 export const MAX_FILTER_MUTE_SECONDS = 604_800
+
+/** Cached by the list object: a filter that was set is never changed, only replaced. */
+const lengths = new WeakMap<ReadonlyArray<string>, number>()
+/** How many UTF-16 units the words have, as they were given or as they are looked for, whichever is more. */
+const lengthOfWords = (words: ReadonlyArray<string>): number => {
+  const known = lengths.get(words)
+  if (known !== undefined) return known
+  const length = words.reduce((sum, one) => sum + Math.max(one.length, foldedWords(one).length), 0)
+  lengths.set(words, length)
+  return length
+}
+export const lengthOfFilter = ({ looksFor }: Pick<RoomFilter, 'looksFor'>): number =>
+  looksFor.kind === 'words' ? lengthOfWords(looksFor.words) : 0

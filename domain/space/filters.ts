@@ -8,6 +8,7 @@ import type { RemoveFilter, SetFilter } from './commands.ts'
 import { actorOf, type Decision, type DecisionContext } from './decision-context.ts'
 import {
   type FilterLooksFor,
+  lengthOfFilter,
   MAX_FILTER_MUTE_SECONDS,
   MAX_FILTER_WORDS,
   MAX_FILTERS,
@@ -29,7 +30,8 @@ const readPhrase = (phrase: string): string | null => {
   if (!isText(phrase) || isLongerThan(phrase, MAX_PHRASE)) return null
   const clean = phrase.trim().replace(/\s+/g, ' ')
   const core = clean.replace(/^\*|\*$/g, '')
-  return core.includes('*') || !VISIBLE.test(foldedWords(core)) ? null : clean
+  const looked = foldedWords(core)
+  return core.includes('*') || !VISIBLE.test(looked) || isLongerThan(looked, MAX_PHRASE) ? null : clean
 }
 
 const readWords = (words: ReadonlyArray<string>): E.Either<Invalid, FilterLooksFor> => {
@@ -62,9 +64,6 @@ const readLooksFor = ({
 }
 
 type Terms = Omit<RoomFilter, 'by' | 'at'>
-
-const lengthOf = ({ looksFor }: Pick<RoomFilter, 'looksFor'>): number =>
-  looksFor.kind === 'words' ? looksFor.words.reduce((sum, one) => sum + one.length, 0) : 0
 
 const sameTerms = (a: RoomFilter, b: Terms): boolean =>
   JSON.stringify([a.looksFor, a.acts, a.muteSeconds]) === JSON.stringify([b.looksFor, b.acts, b.muteSeconds])
@@ -99,7 +98,7 @@ export const setFilter = (context: DecisionContext, command: SetFilter): Decisio
   if (known !== undefined && sameTerms(known, terms)) return E.right([])
   const others = [...state.filters.values()].filter((one) => one.filterId !== filterId)
   if (others.length >= MAX_FILTERS) return invalid('filter_id', `There are ${MAX_FILTERS} filters already.`)
-  if (others.reduce((sum, one) => sum + lengthOf(one), lengthOf(terms)) > MAX_FILTER_WORDS)
+  if (others.reduce((sum, one) => sum + lengthOfFilter(one), lengthOfFilter(terms)) > MAX_FILTER_WORDS)
     return invalid('words', `All filters together have at most ${MAX_FILTER_WORDS} characters of words.`)
   return E.right([{ type: 'FilterSet', data: { ...terms, by: actorOf(by), at } }])
 }

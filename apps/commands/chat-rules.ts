@@ -58,6 +58,12 @@ export const lookUp = async (
   if (words !== null) {
     const posting = await readPosting(parts.log, parts.stream, words)
     if (E.isLeft(posting)) return posting
+    if (posting.right === null)
+      return E.left({
+        _tag: 'Trouble',
+        cause: `event ${words} of ${parts.stream} is not on the log any more`,
+        broken: 'unreadable',
+      })
     found.set(...posting.right)
   }
   return E.right({ found, until })

@@ -24,7 +24,8 @@ export type LettingThrough = {
   readonly chat: (request: CommandRequest<ChatCommand>) => Promise<Outcome>
 }
 
-/** The message as it was sent; null if none waits under that id. */
+/** The message as it was sent; null if none waits under that id. Its words are empty if they were erased, and it counts as
+ *  deleted if it is not on the log any more. */
 export const heldMessage = async (
   { log, filtered }: Pick<LettingThrough, 'log' | 'filtered'>,
   space: SpaceRef,
@@ -36,7 +37,12 @@ export const heldMessage = async (
   if (caught?.held !== true) return E.right(null)
   const read = await readPosting(log, streamName('chat', space), caught.revision)
   if (E.isLeft(read)) return troubled(read.left)
-  return E.right({ ...read.right[1], isApproved: caught.approvedBy !== null })
+  const isApproved = caught.approvedBy !== null
+  const { author, subspace } = caught
+  const gone = { messageType: 'text', content: '', parentMessageId: null, threadRootId: null }
+  if (read.right === null)
+    return E.right({ author, subspace, ...gone, edited: false, deleted: true, reactions: [], isApproved })
+  return E.right({ ...read.right[1], isApproved })
 }
 
 const callerOf = (id: string): Caller => {
@@ -56,7 +62,7 @@ export const letThrough = async (
   if (E.isLeft(held)) return held
   if (held.right === null || !held.right.isApproved) return approved
   const { author, subspace, content, messageType, parentMessageId } = held.right
-  // Its words were erased while it waited.
+  // Its words were erased while it waited, or it is not on the log any more.
   if (content === '') return E.left({ _tag: 'Refused', refusal: { _tag: 'MessageNotFound' } })
   return parts.chat({
     by: callerOf(author),

@@ -58,12 +58,13 @@ export const lookupIn =
   }
 
 /** The message as it was posted at `revision`, or held there by a filter, under its id. A message whose words were
- *  erased counts as edited. */
+ *  erased counts as edited if it was posted; one that was held has no words any more, so nobody can repeat it. Null if it is
+ *  not on the log any more. */
 export const readPosting = async (
   log: EventLog,
   stream: string,
   revision: number,
-): Promise<E.Either<Trouble, readonly [string, MessageFacts]>> => {
+): Promise<E.Either<Trouble, readonly [string, MessageFacts] | null>> => {
   const broken = (cause: string): E.Either<Trouble, never> =>
     E.left({ _tag: 'Trouble', cause, broken: 'unreadable' })
   const read = await log.readStream(stream, { from: BigInt(revision), limit: 1 })()
@@ -72,8 +73,10 @@ export const readPosting = async (
       read.left._tag === 'StreamDeleted' ? deleted(stream) : { _tag: 'Trouble', cause: read.left.cause },
     )
   const [recorded] = read.right
-  const decoded = recorded === undefined ? null : chatModel.decode(recorded)
-  if (decoded === null || E.isLeft(decoded)) return broken(`event ${revision} of ${stream} can't be read`)
+  // If the stream was cut, reading begins later.
+  if (recorded === undefined || recorded.revision !== BigInt(revision)) return E.right(null)
+  const decoded = chatModel.decode(recorded)
+  if (E.isLeft(decoded)) return broken(`event ${revision} of ${stream} can't be read`)
   const { event } = decoded.right
   if (event.type !== 'MessagePosted' && event.type !== 'MessageHeld')
     return broken(`event ${revision} of ${stream} is no posting`)
@@ -89,7 +92,7 @@ export const readPosting = async (
       parentMessageId,
       threadRootId,
       // No message is empty.
-      edited: content === '',
+      edited: content === '' && event.type === 'MessagePosted',
       deleted: false,
       reactions: [],
     },

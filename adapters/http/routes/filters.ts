@@ -159,7 +159,10 @@ const wordsOf = async (
   space: SpaceRef,
   { messageId, held }: Caught,
 ): Promise<string | null> => {
-  if (held) return orTell(await deps.commands.heldMessage(space, messageId)())?.content ?? null
+  if (held) {
+    const waiting = orTell(await deps.commands.heldMessage(space, messageId)())
+    return waiting === null || waiting.deleted ? null : waiting.content
+  }
   const row = orTell(await deps.readModels.message(space, messageId)())
   return row === null || row.deleted ? null : row.content
 }

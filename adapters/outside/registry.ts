@@ -5,7 +5,12 @@ import type { Actor } from '../../domain/identity.ts'
 import { OUTSIDE_PREFIX, OUTSIDE_STREAM } from '../../domain/names.ts'
 import { decideOutside, type OutsideCommand, type OutsideRefusal } from '../../domain/outside/decide.ts'
 import { OUTSIDE_EVENTS, type OutsideEvent, readOutside } from '../../domain/outside/events.ts'
-import { evolveOutside, NOTHING_OUTSIDE, type OutsideState } from '../../domain/outside/state.ts'
+import {
+  evolveOutside,
+  foldingOutside,
+  NOTHING_OUTSIDE,
+  type OutsideState,
+} from '../../domain/outside/state.ts'
 import type { CommandError, EventLog, Ids, NewEvent, RecordedEvent, Sender } from '../../domain/ports.ts'
 import { appendSettled } from '../eventstore/settle.ts'
 
@@ -45,6 +50,8 @@ const unavailable = (cause: string) =>
 
 export const createOutside = ({ log, clock, ids, nodeId }: Deps): Outside => {
   let state: OutsideState = NOTHING_OUTSIDE
+  /** What was there at the start, before anybody was given a state. */
+  const first = foldingOutside()
   let last: { revision: bigint; position: bigint } = { revision: -1n, position: -1n }
   let isRead = false
   const listeners = new Set<(state: OutsideState) => void>()
@@ -54,8 +61,12 @@ export const createOutside = ({ log, clock, ids, nodeId }: Deps): Outside => {
     last = { revision: recorded.revision, position: recorded.position }
     const event = readOutside(recorded.type, recorded.data)
     if (event === null) return
+    if (!isRead) {
+      first.take(event)
+      return
+    }
     state = evolveOutside(state, event)
-    if (isRead) for (const listener of listeners) listener(state)
+    for (const listener of listeners) listener(state)
   }
   /** Rejects if the log can't be read. */
   const readOn = async (): Promise<void> => {
@@ -67,6 +78,7 @@ export const createOutside = ({ log, clock, ids, nodeId }: Deps): Outside => {
     }
     if (isRead) return
     isRead = true
+    state = first.state()
     for (const listener of listeners) listener(state)
   }
   let turn: Promise<void> = Promise.resolve()

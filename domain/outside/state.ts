@@ -81,30 +81,31 @@ export const NOTHING_OUTSIDE: OutsideState = {
 export const holdsOn = ({ holds }: OutsideState, subject: string): ReadonlyArray<LegalHold> =>
   [...holds.values()].filter((hold) => hold.subject === subject)
 
-const changed = <V>(map: ReadonlyMap<string, V>, id: string, change: (value: V) => V): Map<string, V> => {
-  const copy = new Map(map)
-  const known = copy.get(id)
-  if (known !== undefined) copy.set(id, change(known))
-  return copy
-}
+type Writable = <V>(map: ReadonlyMap<string, V>) => Map<string, V>
+const copyOf: Writable = (map) => new Map(map)
+const itself: Writable = <V>(map: ReadonlyMap<string, V>) => map as Map<string, V>
 
-const without = <V>(map: ReadonlyMap<string, V>, id: string): Map<string, V> => {
-  const copy = new Map(map)
-  copy.delete(id)
-  return copy
-}
-
-const withSubscription = (state: OutsideState, id: string, change: Partial<Subscription>): OutsideState => ({
-  ...state,
-  subscriptions: changed(state.subscriptions, id, (subscription) => ({ ...subscription, ...change })),
-})
-
-/** Never fails; does not change its arguments. */
-export const evolveOutside = (state: OutsideState, event: OutsideEvent): OutsideState => {
+/** `writable`: gives the map that may be written to. */
+const evolving = (state: OutsideState, event: OutsideEvent, writable: Writable): OutsideState => {
+  const changed = <V>(map: ReadonlyMap<string, V>, id: string, change: (value: V) => V): Map<string, V> => {
+    const own = writable(map)
+    const known = own.get(id)
+    if (known !== undefined) own.set(id, change(known))
+    return own
+  }
+  const without = <V>(map: ReadonlyMap<string, V>, id: string): Map<string, V> => {
+    const own = writable(map)
+    own.delete(id)
+    return own
+  }
+  const withSubscription = (id: string, change: Partial<Subscription>): OutsideState => ({
+    ...state,
+    subscriptions: changed(state.subscriptions, id, (subscription) => ({ ...subscription, ...change })),
+  })
   switch (event.type) {
     case 'ApiKeyCreated': {
       const { key: id, ...key } = event.data
-      return { ...state, keys: new Map(state.keys).set(id, { id, ...key, revokedAt: null }) }
+      return { ...state, keys: writable(state.keys).set(id, { id, ...key, revokedAt: null }) }
     }
     case 'ApiKeyRevoked': {
       const { key: id, at } = event.data
@@ -113,24 +114,24 @@ export const evolveOutside = (state: OutsideState, event: OutsideEvent): Outside
     case 'SubscriptionCreated': {
       const { subscription: id, ...data } = event.data
       const made = { id, ...data, secret: 1, secretAt: data.at, start: 0, parked: null }
-      return { ...state, subscriptions: new Map(state.subscriptions).set(id, made) }
+      return { ...state, subscriptions: writable(state.subscriptions).set(id, made) }
     }
     case 'SubscriptionChanged': {
       const { url, types, proofs } = event.data
-      return withSubscription(state, event.data.subscription, { url, types, proofs })
+      return withSubscription(event.data.subscription, { url, types, proofs })
     }
     case 'SubscriptionSecretChanged': {
       const { secret, at } = event.data
-      return withSubscription(state, event.data.subscription, { secret, secretAt: at })
+      return withSubscription(event.data.subscription, { secret, secretAt: at })
     }
     case 'SubscriptionReplayed': {
       const { subscription: id, after } = event.data
       const start = (state.subscriptions.get(id)?.start ?? 0) + 1
-      return withSubscription(state, id, { after, start, parked: null })
+      return withSubscription(id, { after, start, parked: null })
     }
     case 'SubscriptionParked': {
       const { subscription: id, position, after, since, error, at } = event.data
-      return withSubscription(state, id, { parked: { position, after, since, error, at } })
+      return withSubscription(id, { parked: { position, after, since, error, at } })
     }
     case 'SubscriptionEnded':
       return { ...state, subscriptions: without(state.subscriptions, event.data.subscription) }
@@ -138,7 +139,7 @@ export const evolveOutside = (state: OutsideState, event: OutsideEvent): Outside
       const { erasure: id, subject, at, due } = event.data
       return {
         ...state,
-        erasures: new Map(state.erasures).set(subject, { id, subject, at, due, begunAt: null }),
+        erasures: writable(state.erasures).set(subject, { id, subject, at, due, begunAt: null }),
       }
     }
     case 'ErasureBegun': {
@@ -153,7 +154,7 @@ export const evolveOutside = (state: OutsideState, event: OutsideEvent): Outside
       return { ...state, erasures: without(state.erasures, event.data.subject) }
     case 'LegalHoldPlaced': {
       const { hold: id, subject, reason, by, at } = event.data
-      return { ...state, holds: new Map(state.holds).set(id, { id, subject, reason, by, at }) }
+      return { ...state, holds: writable(state.holds).set(id, { id, subject, reason, by, at }) }
     }
     case 'LegalHoldReleased':
       return { ...state, holds: without(state.holds, event.data.hold) }
@@ -163,6 +164,26 @@ export const evolveOutside = (state: OutsideState, event: OutsideEvent): Outside
       const never: never = event
       return never
     }
+  }
+}
+
+/** Never fails; does not change its arguments. */
+export const evolveOutside = (state: OutsideState, event: OutsideEvent): OutsideState =>
+  evolving(state, event, copyOf)
+
+/** All of a long history at once, which costs no copy for each event. Call `take` for each event, then `state` once. */
+export const foldingOutside = () => {
+  let state: OutsideState = {
+    keys: new Map(),
+    subscriptions: new Map(),
+    erasures: new Map(),
+    holds: new Map(),
+  }
+  return {
+    take: (event: OutsideEvent): void => {
+      state = evolving(state, event, itself)
+    },
+    state: (): OutsideState => state,
   }
 }
 

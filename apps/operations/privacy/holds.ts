@@ -2,7 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { OUTSIDE_STREAM } from '../../../domain/names.ts'
 import { readOutside } from '../../../domain/outside/events.ts'
-import { evolveOutside, holdsOn, type LegalHold, NOTHING_OUTSIDE } from '../../../domain/outside/state.ts'
+import { foldingOutside, holdsOn, type LegalHold } from '../../../domain/outside/state.ts'
 import type { EventLog } from '../../../domain/ports.ts'
 import { readErrorInWords } from '../read-error.ts'
 
@@ -13,15 +13,15 @@ export const holdsStanding = async (
   log: Pick<EventLog, 'readStream'>,
   subject: string,
 ): Promise<ReadonlyArray<LegalHold>> => {
-  let state = NOTHING_OUTSIDE
+  const all = foldingOutside()
   for (let from = 0n; ; ) {
     const read = await log.readStream(OUTSIDE_STREAM, { from, limit: PAGE })()
     if (E.isLeft(read)) throw new Error(readErrorInWords(read.left))
     for (const { type, data } of read.right) {
       const event = readOutside(type, data)
-      if (event !== null) state = evolveOutside(state, event)
+      if (event !== null) all.take(event)
     }
-    if (read.right.length < PAGE) return holdsOn(state, subject)
+    if (read.right.length < PAGE) return holdsOn(all.state(), subject)
     from = read.right.at(-1)!.revision + 1n
   }
 }

@@ -47,11 +47,16 @@ test('given a refused join to a private document, or to one that does not exist,
     for (let n = 0; n < 5; n += 1)
       assert.is((await send('/api/chat/document/2/messages', bob, { content: `secret ${n}` })).status, 200)
 
-    const position = async () => {
+    const position = async (): Promise<bigint> => {
       const said = await send('/api/chat/global/lobby/messages', stranger, {
         content: 'hi',
         message_id: randomUUID(),
       })
+      // On a fast machine an account says its 40 at once before it has 20 more.
+      if (said.status === 429) {
+        await new Promise((resolve) => setTimeout(resolve, 1_000 * Number(said.body.retry_after)))
+        return await position()
+      }
       assert.is(said.status, 200, JSON.stringify(said.body))
       return BigInt(said.body.position!)
     }

@@ -290,6 +290,27 @@ test('given a room with very many bans that very many lists follow, when the ser
   await client.end()
 })
 
+test('given a published ban list, when it is read from a network, then it counts as a costly read, and by its length', async () => {
+  const http = await testHttp({ costlyPerMinute: 2 })
+  await done(http, `PATCH ${ROOM}/settings`, 'alice', { publish_bans: true })
+  for (const name of ['judy', 'niaj', 'olivia']) await done(http, `PUT ${ROOM}/bans/${name}`, 'alice')
+  const paid: number[] = []
+  const { paid: pay } = http.app.costly
+  Object.assign(http.app.costly, {
+    paid: (...given: Parameters<typeof pay>) => {
+      paid.push(given[2])
+      return pay(...given)
+    },
+  })
+  const codeOf = async (remoteAddress: string) =>
+    (await http.app.inject({ url: `${ROOM}/ban-list`, remoteAddress, headers: http.guest() })).statusCode
+  const codes = []
+  for (let n = 0; n < 3; n += 1) codes.push(await codeOf('203.0.113.7'))
+  assert.equal([codes, paid], [[200, 429, 429], [768]])
+  assert.is(await codeOf('203.0.114.7'), 200)
+  await http.close()
+})
+
 test('given tables that can’t be read, then the keeper of ban lists says so', async ({ http }) => {
   const failures: Array<readonly [unknown, string]> = []
   const keeper = createListKeeper({

@@ -32,6 +32,7 @@ const COSTLY = new Set([
   '/api/spaces/:type/:id/replay',
   '/api/spaces/:type/:id/why',
   '/api/spaces/:type/:id/filtered',
+  '/api/spaces/:type/:id/ban-list',
   '/api/spaces/:type/:id/what-if',
   '/api/spaces/:type/:id/transparency',
   '/api/audit/proof/inclusion',

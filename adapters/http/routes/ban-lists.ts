@@ -63,6 +63,9 @@ const Rules = from(
 const Flag = from('true or false', (value) => (typeof value === 'boolean' ? value : undefined), yesNo)
 const Name = from('text', (value) => (typeof value === 'string' && value.length <= 200 ? value : undefined))
 
+/** About how many characters a rule has in an answer. */
+const RULE_CHARACTERS = 256
+
 const own = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'GET',
@@ -72,7 +75,7 @@ const own = (app: FastifyInstance, deps: HttpDeps): void => {
     summary:
       'The bans in force in a space, as policy rules in Matrix’s form. For moderators and auditors; with publish_bans, for anybody who may enter.',
     params: SpaceParams,
-    handle: async ({ params, who }) => {
+    handle: async ({ params, who, request }) => {
       const space = spaceOf(params)
       const of = isAuditor(deps, who.caller)
         ? await accessTo(deps, space, who.caller)
@@ -84,6 +87,8 @@ const own = (app: FastifyInstance, deps: HttpDeps): void => {
         const ban = inForce(of.state.bans, subject, at)
         return ban === null ? [] : [policyOf({ entity: subject, reason: ban.reason })]
       })
+      // A space may have any number of bans.
+      request.server.costly.paid(request, who.caller, rules.length * RULE_CHARACTERS)
       return { rules }
     },
   })

@@ -214,4 +214,29 @@ test('given a legal hold, then only the system’s admins place and release it, 
   const gone = await ask(http, 'admin-one', `DELETE /api/holds/${hold.id}`, {})
   assert.equal([gone.status, gone.body.code], [404, 'hold_not_found'])
 })
+test('given a legal hold that is placed again under its key, then nothing changes; under the same key nobody else is held', async ({
+  http,
+}) => {
+  const place = async (subject: string, reason: string) => {
+    const answer = await http.app.inject({
+      method: 'POST',
+      url: '/api/holds',
+      headers: {
+        ...http.bearer('admin-one'),
+        'idempotency-key': '00000000-0000-4000-8000-00000000000a',
+      },
+      payload: { subject, reason },
+    })
+    return [answer.statusCode, answer.json().hold?.subject ?? answer.json().code]
+  }
+  assert.equal(await place('judy', 'a court asked'), [200, 'judy'])
+  assert.equal(await place('judy', 'a court asked'), [200, 'judy'])
+  assert.equal(await place('peggy', 'a court asked'), [400, 'invalid_idempotency_key'])
+  const { holds } = await fine(http, 'admin-one', 'GET /api/holds')
+  assert.equal(
+    holds.map(({ subject }: Json) => subject),
+    ['judy'],
+  )
+  await fine(http, 'admin-one', `DELETE /api/holds/${holds[0].id}`, {})
+})
 test.run()

@@ -93,7 +93,11 @@ export const decidePerson = (
       const reason = parseReason(command.reason)
       if (E.isLeft(reason)) return reason
       if (reason.right === null) return invalid('reason', 'A legal hold needs a reason.')
-      if (state.holds.has(hold)) return E.right([])
+      const known = state.holds.get(hold)
+      if (known !== undefined)
+        return known.subject === subject && known.reason === reason.right
+          ? E.right([])
+          : invalid('idempotency_key', 'Another legal hold was placed under this key.')
       if (holdsOn(state, subject).length >= HOLDS) return E.left({ _tag: 'TooManyHolds', max: HOLDS })
       return E.right([{ type: 'LegalHoldPlaced', data: { hold, subject, reason: reason.right, ...done } }])
     }

@@ -23,8 +23,8 @@ const witnessed = () => {
   }
   return { clock, written, caught, witness: createWitness(folder, verifierOf(LOG), clock) }
 }
-const noteOf = (size: number, root: Buffer = Buffer.alloc(32, 7)) =>
-  signCheckpoint({ origin: LOG.name, size, root, extensions: [] }, LOG)
+const noteOf = (size: number, root: Buffer = Buffer.alloc(32, 7), extensions: ReadonlyArray<string> = []) =>
+  signCheckpoint({ origin: LOG.name, size, root, extensions }, LOG)
 
 test('given a log that did nothing wrong, when a stranger sends its checkpoint with a proof that is none, then that is refused, and is no evidence against the log', () => {
   for (const note of [noteOf(5), noteOf(0, EMPTY_ROOT)]) {
@@ -52,6 +52,9 @@ test('given a checkpoint that was cosigned, when it is sent again and again, the
   const first = witness.consider({ old: 0, proof: [], note })
   for (let n = 0; n < 100; n += 1) assert.equal(witness.consider({ old: 5, proof: [], note }), first)
   assert.is(written.length, 1)
+  // The log has several checkpoints of one tree, and any of them may be sent.
+  const other = witness.consider({ old: 5, proof: [], note: noteOf(5, undefined, ['number 2']) })
+  assert.equal([other.kind, written.length], ['cosigned', 1])
   clock.ms += 1_000
   const later = witness.consider({ old: 5, proof: [], note })
   assert.equal([later.kind, written.length], ['cosigned', 2])

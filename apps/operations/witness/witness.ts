@@ -85,10 +85,13 @@ export const createWitness = (
       const kept = last()
       const before = kept === null ? null : cosignedAt(kept, key)
       const now = Math.floor(clock.now() / 1_000)
-      // Everybody has the log's checkpoint and may send it again and again: storing it waits for the disk.
-      if (before !== null && now <= before.seconds && partsOf(kept!)?.text === text)
-        return { kind: 'cosigned', line: before.line, checkpoint: shown }
       const line = cosign(text, cosigner, Math.max(now, before?.seconds ?? 0))
+      // Everybody has the log's checkpoints and may send them again and again, and storing one waits for the disk. If both the tree
+      // and the time are stored already, nothing new is said.
+      const stored = lastCheckpoint()
+      const isStored = stored?.size === shown.size && stored.root.equals(shown.root)
+      if (isStored && before !== null && now <= before.seconds)
+        return { kind: 'cosigned', line, checkpoint: shown }
       const own = lines.filter((one) => isBy(one, log)).map((one) => `${one.line}\n`)
       folder.keep(log.name, `${text}\n${own.join('')}${line}`)
       return { kind: 'cosigned', line, checkpoint: shown }

@@ -4,7 +4,6 @@ CREATE INDEX posts_newest ON posts (created_at DESC) WHERE NOT (hidden OR flagge
 CREATE INDEX posts_of_type ON posts (lower(coalesce(nullif(type, ''), 'post')), created_at DESC);
 CREATE INDEX documents_newest ON collaboration_documents (created_at DESC) WHERE NOT is_deleted AND is_public;
 CREATE INDEX spaces_newest ON presence_spaces (space_type, (coalesce(opened_at, 'epoch')) DESC);
-CREATE INDEX spaces_of_owner ON presence_spaces (owner);
 
 -- Words in it are found by index where PostgreSQL has pg_trgm, and by reading all where it has not.
 DO $$

@@ -14,7 +14,8 @@ const TIMED = 10
 const CLOCK = 100_000
 const now = (): number => (performance.timeOrigin + performance.now()) % CLOCK
 const since = (then: number): number => (now() - then + CLOCK) % CLOCK
-const timeNow = (): number => Math.round(now()) / 1_000
+// Rounded down: a time that is still to come would count as nearly a whole turn of the clock.
+const timeNow = (): number => Math.floor(now()) / 1_000
 /** Nobody is as high who does not send a time. */
 const EYES = 1.6
 

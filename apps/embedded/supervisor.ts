@@ -25,11 +25,28 @@ const LOOK_AT_DISK_MS = 30_000
 
 /** How many milliseconds the parts of a killed run have to stop, which they do when they notice that it is gone. */
 const LEFT_BEHIND_MS = 30_000
-const waitForLeftBehind = async (dataDir: string, display: Display): Promise<void> => {
-  if (leftBehind(dataDir).length === 0) return
+/** Returns whether there were any. */
+const waitForLeftBehind = async (dataDir: string, display: Display): Promise<boolean> => {
+  if (leftBehind(dataDir).length === 0) return false
   display.say('  a run before was killed: waiting for its parts to stop')
   const end = Date.now() + LEFT_BEHIND_MS
   while (leftBehind(dataDir).length > 0 && Date.now() < end) await delay(50)
+  return true
+}
+
+/** How many milliseconds the port of a process that has ended may still be taken: the kernel closes what a process has open
+ *  only once the last of its threads is gone. */
+const LETTING_GO_MS = 5_000
+const checkPortAfter = async (wereLeftBehind: boolean, host: string, port: number): Promise<void> => {
+  for (const end = Date.now() + LETTING_GO_MS; wereLeftBehind && Date.now() < end; await delay(50))
+    if (
+      await checkPort(host, port).then(
+        () => true,
+        () => false,
+      )
+    )
+      return
+  await checkPort(host, port)
 }
 
 /** The address at which this machine reaches what listens on `host`. */
@@ -106,8 +123,8 @@ export const startAll = async (
     ),
   })
   try {
-    await waitForLeftBehind(dataDir, display)
-    await checkPort(config.host, config.port)
+    const wereLeftBehind = await waitForLeftBehind(dataDir, display)
+    await checkPortAfter(wereLeftBehind, config.host, config.port)
     await checkParts(settings, display.say)
     signal?.throwIfAborted()
     const port = config.port || (await freePort())

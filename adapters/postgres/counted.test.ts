@@ -59,4 +59,17 @@ test('given a count that took 9 ms, or failed, when it is asked for again, then 
   assert.is(asked.length, 3)
 })
 
+test('given a count that never ends, when it is asked for again after 2 s, then another is made, and shared in its place', async () => {
+  const { clock, asked, count } = given()
+  void count('posts')
+  clock.ms = 1_999
+  void count('posts')
+  assert.is(asked.length, 1)
+  clock.ms = 2_000
+  const [second, third] = [count('posts'), count('posts')]
+  assert.is(asked.length, 2)
+  asked[1]!.end(8)
+  assert.equal(await Promise.all([second, third]), [8, 8])
+})
+
 test.run()

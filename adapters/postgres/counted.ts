@@ -6,6 +6,8 @@ import { LRUCache } from 'lru-cache'
 const LONG_MS = 10
 const KEPT_TIMES = 10
 const REMEMBERED = 1_000
+/** For so long others share a count that is under way: one whose connection is lost may never end. */
+const SHARED_MS = 2_000
 
 export const createCounted = (now = () => performance.now()) => {
   const kept = new LRUCache<string, { readonly total: Promise<number>; until: number }>({ max: REMEMBERED })
@@ -13,7 +15,7 @@ export const createCounted = (now = () => performance.now()) => {
     const known = kept.get(key)
     if (known !== undefined && now() < known.until) return known.total
     const from = now()
-    const entry = { total: count(), until: Number.POSITIVE_INFINITY }
+    const entry = { total: count(), until: from + SHARED_MS }
     kept.set(key, entry)
     entry.total.then(
       () => {

@@ -61,6 +61,10 @@ export type MailboxParts<State, Command, Event, Refusal, Beside> = {
   readonly settled: () => void
 }
 
+/** For each event a snapshot may take so many bytes, where the event takes 600 to 1,600: a larger one is made less often,
+ *  so that all snapshots together stay a small part of the log. */
+const BYTES_AN_EVENT = 64
+
 /** Makes snapshots of a stream: after a number of events while it is busy, and once it becomes quiet if they are worth it. */
 const createSnapshotting = <State, Event>(
   model: Model<State, Event>,
@@ -76,10 +80,10 @@ const createSnapshotting = <State, Event>(
       isInTurn = false
     })
   }
+  const isWorth = (events: number): boolean =>
+    state.sinceSnapshot() >= Math.max(events, state.snapshotBytes() / BYTES_AN_EVENT)
   const ifWorth = (): Promise<void> =>
-    state.held() !== null && state.sinceSnapshot() >= options.snapshotIdleEvents
-      ? state.snapshot()
-      : Promise.resolve()
+    state.held() !== null && isWorth(options.snapshotIdleEvents) ? state.snapshot() : Promise.resolve()
   return {
     ifWorth,
     stopTimer: (): void => clearTimeout(timer),
@@ -87,11 +91,10 @@ const createSnapshotting = <State, Event>(
     ifDue: (): void => {
       const held = state.held()
       if (held === null) return
-      if (state.sinceSnapshot() >= Math.max(options.snapshotEvery, model.entries(held.state)))
-        inTurn(() => state.snapshot())
+      if (isWorth(Math.max(options.snapshotEvery, model.entries(held.state)))) inTurn(() => state.snapshot())
     },
     whenIdle: (): void => {
-      if (state.sinceSnapshot() < options.snapshotIdleEvents) return
+      if (!isWorth(options.snapshotIdleEvents)) return
       clearTimeout(timer)
       timer = setTimeout(() => inTurn(ifWorth), options.idleMs)
       timer.unref()

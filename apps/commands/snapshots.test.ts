@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -49,7 +50,7 @@ written(
       const snapshots = createSnapshots(log, countedIds())
       const snapshot = of({ text: noise(length) })
       assert.ok(await snapshots.write(STREAM, snapshot))
-      assert.equal(right(await snapshots.read(STREAM)), snapshot)
+      assert.equal(right(await snapshots.read(STREAM))?.snapshot, snapshot)
       assert.ok(largest < 1_000_000)
     }
   },
@@ -64,7 +65,7 @@ written(
     log.pause = async () => new Promise((resolve) => setImmediate(resolve))
     await Promise.all([a.write(STREAM, one), b.write(STREAM, two)])
     const read = right(await a.read(STREAM))
-    assert.ok(read === null || read.revision === 7 || read.revision === 8)
+    assert.ok(read === null || read.snapshot.revision === 7 || read.snapshot.revision === 8)
   },
 )
 
@@ -74,6 +75,40 @@ written(
     const log = memoryLog()
     log.onAppend = () => 'unavailable'
     assert.is(await createSnapshots(log, countedIds()).write(STREAM, of({})), null)
+  },
+)
+
+written(
+  'given snapshots that were superseded, when another is written, then the log is asked to keep the last alone',
+  async () => {
+    const log = memoryLog()
+    const snapshots = createSnapshots(log, countedIds())
+    const name = `$$${snapshotStream(STREAM)}`
+    const once = { $maxCount: 128, $maxAge: 86_400 }
+    await log.append(name, 'none', [{ id: uuid(1), type: '$metadata', data: once, metadata: {} }])()
+    for (const length of [10, 5_000, 50_000]) await snapshots.write(STREAM, of(noise(length)))
+    assert.equal(log.stream(name).at(-1)?.data, { $maxCount: 2, $maxAge: 86_400 })
+    assert.is(log.stream(name).length, 2)
+    // So large that it is written in several appends: the one before counts until the last of them.
+    await snapshots.write(STREAM, of(noise(2_000_000)))
+    const end = log.stream(snapshotStream(STREAM)).at(-1)?.data as { readonly of: number }
+    assert.equal(log.stream(name).at(-1)?.data, { $maxCount: 2 * end.of, $maxAge: 86_400 })
+  },
+)
+
+written(
+  'given a snapshot whose writer ended midway, when it is read, then the one before counts',
+  async () => {
+    for (const length of [10, 50_000]) {
+      const log = memoryLog()
+      const snapshots = createSnapshots(log, countedIds())
+      const whole = of(noise(length))
+      assert.ok(await snapshots.write(STREAM, whole))
+      log.onAppend = () => (log.stream(snapshotStream(STREAM)).length < 5 ? null : 'unavailable')
+      assert.is(await snapshots.write(STREAM, { ...of(noise(9_000_000)), revision: 8 }), null)
+      assert.ok(log.stream(snapshotStream(STREAM)).length >= 5)
+      assert.equal(right(await snapshots.read(STREAM))?.snapshot, whole)
+    }
   },
 )
 
@@ -144,7 +179,7 @@ for (const [what, spoil] of Object.entries(spoiled))
   waking(`given a snapshot ${what}, when a space is loaded, then it is folded from its events`, async () => {
     const log = memoryLog()
     await filled(log, 30)
-    const snapshot = right(await createSnapshots(log, countedIds()).read(STREAM))
+    const snapshot = right(await createSnapshots(log, countedIds()).read(STREAM))?.snapshot
     await log.append(snapshotStream(STREAM), 'any', [
       { id: uuid(1, 0xbad), type: 'Snapshot', data: spoil(snapshot!), metadata: {} },
     ])()
@@ -167,6 +202,40 @@ waking('given a busy space, when its snapshots are written, then no command wait
   release()
   await path.drain()
 })
+
+waking(
+  'given a chat whose processes start again all the time, when it grows, then its snapshots are a small part of the log',
+  async () => {
+    const log = memoryLog()
+    let n = 0
+    for (let start = 0; start < 60; start++) {
+      const path = pathOn(log, { ids: { uuid: randomUUID } })
+      for (let i = 0; i < 50; i++) {
+        n++
+        const by = account(`user-${n % 90}`)
+        const message = {
+          messageId: randomUUID(),
+          subspace: 'main',
+          content: `words ${n}`,
+          messageType: 'text',
+        }
+        const post = { type: 'PostMessage', ...message, parentMessageId: null } as const
+        right(await path.chat(asking(randomUUID(), by, post))())
+      }
+      await path.drain()
+    }
+    const bytesOf = (stream: string): number =>
+      log
+        .stream(stream)
+        .reduce((bytes, { data, metadata }) => bytes + JSON.stringify([data, metadata]).length, 0)
+    const chat = streamName('chat', ROOM)
+    const share = bytesOf(snapshotStream(chat)) / bytesOf(chat)
+    assert.ok(share > 0 && share < 0.15, `${share}`)
+    // Waking the room never reads more than what a snapshot is worth, and what one process added to it.
+    const read = right(await createSnapshots(log, countedIds()).read(chat))
+    assert.ok(n - read!.snapshot.revision <= read!.bytes / 64 + 50)
+  },
+)
 
 waking.run()
 

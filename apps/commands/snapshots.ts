@@ -21,18 +21,23 @@ export type StoredSnapshot = {
   readonly state: unknown
 }
 
+/** `bytes`: how many it takes on the log. */
+export type FoundSnapshot = { readonly snapshot: StoredSnapshot; readonly bytes: number }
+
 export type Snapshots = {
   /** The newest complete one, or null. Left only if the log can't be reached. */
-  readonly read: (stream: string) => Promise<E.Either<Trouble, StoredSnapshot | null>>
-  /** Never throws; returns how many bytes were written, or null if nothing was. */
+  readonly read: (stream: string) => Promise<E.Either<Trouble, FoundSnapshot | null>>
+  /** Never throws; returns how many bytes were written to the log, or null if nothing was. */
   readonly write: (stream: string, snapshot: StoredSnapshot) => Promise<number | null>
 }
 
-/** A body larger than this is compressed and divided, since an append may have 1 MiB at most. */
+/** A body larger than this (in characters of JSON) is compressed. */
+const PLAIN = 2_000
+/** A compressed body has at least two parts, by which it is known, and none longer than this: an append may have 1 MiB at most. */
 const PART = 600_000
 const MAX_PARTS = 64
-/** The log may drop a snapshot once this many later parts are there. */
-const KEEP = 2 * MAX_PARTS
+/** How many parts the log was once asked to keep of every snapshot. */
+const KEPT_ONCE = 2 * MAX_PARTS
 
 type Part = {
   readonly v: number
@@ -60,94 +65,131 @@ const snapshotOf = (body: unknown): StoredSnapshot | null => {
   return body as StoredSnapshot
 }
 
+const bytesIn = (bodies: ReadonlyArray<unknown>): number =>
+  bodies.reduce<number>(
+    (bytes, body) => bytes + (typeof body === 'string' ? body : JSON.stringify(body)).length,
+    0,
+  )
+
+/** The snapshot whose last part is the first of these (newest first), or null if any of it is missing. */
+const completeAt = async (parts: ReadonlyArray<Part | null>): Promise<FoundSnapshot | null> => {
+  const [end] = parts
+  if (!end || end.part !== end.of - 1) return null
+  if (end.of === 1) {
+    const snapshot = snapshotOf(end.body)
+    return snapshot && { snapshot, bytes: bytesIn([end.body]) }
+  }
+  let text = ''
+  for (let i = 0; i < end.of; i++) {
+    const part = parts[end.part - i]
+    if (!part || part.id !== end.id || part.part !== i || typeof part.body !== 'string') return null
+    text += part.body
+  }
+  try {
+    const json = await promisify(gunzip)(Buffer.from(text, 'base64'))
+    const snapshot = snapshotOf(JSON.parse(json.toString('utf8')))
+    return snapshot && { snapshot, bytes: text.length }
+  } catch {
+    return null
+  }
+}
+
+/** Of these parts (newest first), the newest complete snapshot. */
+const newestOf = async (parts: ReadonlyArray<Part | null>): Promise<FoundSnapshot | null> => {
+  for (let at = 0; at < parts.length; at++) {
+    const found = await completeAt(parts.slice(at, at + MAX_PARTS))
+    if (found !== null) return found
+  }
+  return null
+}
+
+/** The body of each part: the snapshot itself if it is small, else pieces of it compressed. */
+const bodiesOf = async (snapshot: StoredSnapshot): Promise<ReadonlyArray<unknown>> => {
+  // Before anything is awaited: the state goes on changing.
+  const text = JSON.stringify(snapshot)
+  if (text.length <= PLAIN) return [JSON.parse(text)]
+  const packed = (await promisify(gzip)(text)).toString('base64')
+  const of = Math.max(2, Math.ceil(packed.length / PART))
+  const size = Math.ceil(packed.length / of)
+  return Array.from({ length: of }, (_, i) => packed.slice(i * size, (i + 1) * size))
+}
 /** `nameOf`: the name of the stream that contains them. */
 export const createSnapshots = (
   log: Pick<EventLog, 'append' | 'readStream'>,
   ids: Ids,
   nameOf: (stream: string) => string = snapshotStream,
 ): Snapshots => {
-  const bounded = new Set<string>()
+  /** How many parts the log was asked to keep, by stream. */
+  const kept = new Map<string, number>()
 
-  /** Old snapshots are useless: asks the log to keep only a few. It does not matter if it fails. */
-  const bound = async (name: string): Promise<void> => {
-    if (bounded.has(name)) return
-    if (bounded.size > 10_000) bounded.clear()
-    bounded.add(name)
-    await log.append(`$$${name}`, 'none', [
-      { id: ids.uuid(), type: '$metadata', data: { $maxCount: KEEP }, metadata: {} },
+  /** Superseded snapshots are useless: asks the log to keep this many parts, or as many as another process needs. It does
+   *  not matter if it fails. */
+  const bound = async (name: string, keep: number): Promise<void> => {
+    if ((kept.get(name) ?? 0) >= keep) return
+    if (kept.size > 10_000) kept.clear()
+    kept.set(name, keep)
+    const last = await log.readStream(`$$${name}`, { direction: 'backwards', limit: 1 })()
+    if (E.isLeft(last)) return
+    const [event] = last.right
+    const metadata = isRecord(event?.data) ? event.data : {}
+    const now = Number(metadata.$maxCount ?? KEPT_ONCE)
+    if (now >= keep && now < KEPT_ONCE) return
+    const data = { ...metadata, $maxCount: keep }
+    await log.append(`$$${name}`, event?.revision ?? 'none', [
+      { id: ids.uuid(), type: '$metadata', data, metadata: {} },
     ])()
   }
 
-  const joined = async (name: string, last: RecordedEvent, end: Part): Promise<StoredSnapshot | null> => {
-    if (end.of === 1) return snapshotOf(end.body)
-    if (end.of < 1 || end.of > MAX_PARTS || end.part !== end.of - 1 || last.revision < BigInt(end.part))
-      return null
-    const before = await log.readStream(name, {
-      direction: 'backwards',
-      from: last.revision - 1n,
-      limit: end.part,
-    })()
-    if (E.isLeft(before)) return null
-    const parts = [...before.right].reverse().map(partOf)
-    let text = ''
-    for (let i = 0; i < end.part; i++) {
-      const part = parts[i]
-      if (!part || part.id !== end.id || part.part !== i || typeof part.body !== 'string') return null
-      text += part.body
-    }
-    const json = await promisify(gunzip)(Buffer.from(text + String(end.body), 'base64'))
-    return snapshotOf(JSON.parse(json.toString('utf8')))
+  const readParts = async (name: string, limit: number) => {
+    const events = await log.readStream(name, { direction: 'backwards', limit })()
+    if (E.isRight(events)) return E.right(events.right.map(partOf))
+    return events.left._tag === 'StreamDeleted'
+      ? E.right([])
+      : E.left<Trouble>({ _tag: 'Trouble', cause: events.left.cause })
   }
 
   return {
     read: async (stream) => {
       const name = nameOf(stream)
-      const last = await log.readStream(name, { direction: 'backwards', limit: 1 })()
-      if (E.isLeft(last))
-        return last.left._tag === 'StreamDeleted'
-          ? E.right(null)
-          : E.left({ _tag: 'Trouble', cause: last.left.cause })
-      const event = last.right[0]
-      const end = partOf(event)
-      if (!event || !end) return E.right(null)
-      try {
-        return E.right(await joined(name, event, end))
-      } catch {
-        return E.right(null)
-      }
+      // Few have more than two parts.
+      const last = await readParts(name, 2)
+      if (E.isLeft(last) || last.right.length === 0) return E.isLeft(last) ? last : E.right(null)
+      const found = await completeAt(last.right)
+      if (found !== null) return E.right(found)
+      // It has more parts, or its writer ended before the last one.
+      const parts = await readParts(name, 2 * MAX_PARTS)
+      return E.isLeft(parts) ? parts : E.right(await newestOf(parts.right))
     },
 
     write: async (stream, snapshot) => {
       const name = nameOf(stream)
       const id = ids.uuid()
-      const part = (body: unknown, i: number, of: number) => ({
-        id: ids.uuid(),
-        type: 'Snapshot',
-        data: { v: SNAPSHOT_VERSION, id, part: i, of, body } satisfies Part,
-        metadata: {},
-      })
       try {
-        // Before anything is awaited: the state goes on changing.
-        const text = JSON.stringify(snapshot)
-        await bound(name)
-        if (text.length <= PART) {
-          const written = await log.append(name, 'any', [part(snapshot, 0, 1)])()
-          return E.isRight(written) ? text.length : null
-        }
-        const packed = (await promisify(gzip)(text)).toString('base64')
-        const of = Math.max(2, Math.ceil(packed.length / PART))
+        const bodies = await bodiesOf(snapshot)
+        const of = bodies.length
         if (of > MAX_PARTS) return null
-        const size = Math.ceil(packed.length / of)
+        const bytes = bytesIn(bodies)
+        const isOneAppend = bytes <= PART
+        // While parts are being written one by one, the snapshot before them still counts.
+        await bound(name, isOneAppend ? 2 : 2 * of)
+        const parts = bodies.map((body, part) => ({
+          id: ids.uuid(),
+          type: 'Snapshot',
+          data: { v: SNAPSHOT_VERSION, id, part, of, body } satisfies Part,
+          metadata: {},
+        }))
         let at: bigint | 'any' = 'any'
-        for (let i = 0; i < of; i++) {
+        for (const group of isOneAppend ? [parts] : parts.map((part) => [part])) {
           // Each part must come directly after the one before: another node's parts in between would spoil both.
-          const written: Awaited<ReturnType<ReturnType<EventLog['append']>>> = await log.append(name, at, [
-            part(packed.slice(i * size, (i + 1) * size), i, of),
-          ])()
+          const written: Awaited<ReturnType<ReturnType<EventLog['append']>>> = await log.append(
+            name,
+            at,
+            group,
+          )()
           if (E.isLeft(written)) return null
           at = written.right.revision
         }
-        return text.length
+        return bytes
       } catch {
         return null
       }

@@ -31,8 +31,13 @@ export type FoldingOptions = {
   readonly onUndecodable: (recorded: RecordedEvent, detail: string) => void
 }
 
-/** `folded`: how many events were folded since the snapshot, or since the beginning. */
-export type LoadedStream<State> = { readonly holding: Holding<State>; readonly folded: number }
+/** `folded`: how many events were folded since the snapshot, or since the beginning; `bytes`: the size of that snapshot
+ *  on the log, 0 without one. */
+export type LoadedStream<State> = {
+  readonly holding: Holding<State>
+  readonly folded: number
+  readonly bytes: number
+}
 
 const MARK_EVERY = 128
 const MARKS = 64
@@ -120,8 +125,8 @@ export const createStreamFolding = <State, Event>(
   const from = async (kept: Snapshots): Promise<E.Either<Trouble, LoadedStream<State> | null>> => {
     const found = await kept.read(stream)
     if (E.isLeft(found)) return found
-    const snapshot = found.right
-    if (snapshot === null) return E.right(null)
+    if (found.right === null) return E.right(null)
+    const { snapshot, bytes } = found.right
     const state = model.fromSnapshot(snapshot.state)
     if (E.isLeft(state) || snapshot.revision < 0) return E.right(null)
     const page = await log.readStream(stream, {
@@ -148,9 +153,9 @@ export const createStreamFolding = <State, Event>(
     if (page.right.length === options.pageSize) {
       const rest = await readTail(into)
       if (E.isLeft(rest)) return rest
-      return E.right({ holding: into, folded: taken.right + rest.right })
+      return E.right({ holding: into, folded: taken.right + rest.right, bytes })
     }
-    return E.right({ holding: into, folded: taken.right })
+    return E.right({ holding: into, folded: taken.right, bytes })
   }
 
   const load: StreamFolding<State, Event>['load'] = async () => {
@@ -159,7 +164,7 @@ export const createStreamFolding = <State, Event>(
     if (warm.right !== null) return E.right(warm.right)
     const holding = empty()
     const read = await readTail(holding)
-    if (E.isRight(read)) return E.right({ holding, folded: read.right })
+    if (E.isRight(read)) return E.right({ holding, folded: read.right, bytes: 0 })
     if (read.left.broken !== 'cut') return read
     const stood = await from(standings)
     return E.isRight(stood) && stood.right === null ? read : (stood as E.Either<Trouble, LoadedStream<State>>)

@@ -49,6 +49,8 @@ export type StreamState<State, Event> = {
   readonly positionBefore: (revision: number) => bigint
   /** How many events were folded since the last snapshot. */
   readonly sinceSnapshot: () => number
+  /** How many bytes the last snapshot takes on the log, 0 if none is known. */
+  readonly snapshotBytes: () => number
   readonly snapshot: () => Promise<void>
   /** Roughly how many bytes this holds. */
   readonly weight: () => number
@@ -101,6 +103,7 @@ type Changing<State> = {
   freshAt: number
   /** How many events were folded since the last snapshot. */
   sinceSnapshot: number
+  snapshotBytes: number
   /** The newest revision that was seen of the stream, whether it was folded or not. */
   newestSeen: number
   /** How often `held` was dropped: a load during which it was dropped starts again. */
@@ -122,6 +125,7 @@ export const createStreamState = <State, Event>(
     draft: null,
     freshAt: Number.NEGATIVE_INFINITY,
     sinceSnapshot: 0,
+    snapshotBytes: 0,
     newestSeen: -1,
     drops: 0,
     loading: null,
@@ -145,6 +149,7 @@ export const createStreamState = <State, Event>(
     if (own.drops !== drops) return load()
     own.held = loaded.right.holding
     own.sinceSnapshot = loaded.right.folded
+    own.snapshotBytes = loaded.right.bytes
     own.freshAt = started
     return E.right(undefined)
   }
@@ -226,6 +231,7 @@ export const createStreamState = <State, Event>(
     positionBefore: (revision) =>
       own.held?.marks.find((mark) => mark.revision >= revision - 1)?.position ?? own.held?.position ?? 0n,
     sinceSnapshot: () => own.sinceSnapshot,
+    snapshotBytes: () => own.snapshotBytes,
     snapshot: () => {
       if (own.snapshotting !== null || own.held === null || own.held.revision < 0)
         return own.snapshotting ?? Promise.resolve()
@@ -238,7 +244,10 @@ export const createStreamState = <State, Event>(
           recent: own.held.recent.pack(options.recentInSnapshot),
           state: model.toSnapshot(own.held.state),
         })
-        .then((bytes) => options.onSnapshot(bytes, options.now() - started))
+        .then((bytes) => {
+          own.snapshotBytes = bytes ?? own.snapshotBytes
+          options.onSnapshot(bytes, options.now() - started)
+        })
         .finally(() => {
           own.snapshotting = null
         })

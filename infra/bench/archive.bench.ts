@@ -19,6 +19,7 @@ import {
 import { verifyLog } from '../../apps/operations/verify/verify.ts'
 import { verifierOf } from '../../projections/proof/note.ts'
 import { type FigureRow, summary } from './figures.ts'
+import { logParts } from './log-parts.ts'
 
 const MAIN = fileURLToPath(new URL('../../apps/cli/main.ts', import.meta.url))
 const ROOMS = 25
@@ -54,7 +55,7 @@ const fill = async (rooms: Rooms, visits: number): Promise<void> => {
     if ((hour + 1) % 10 !== 0) continue
     await rooms.settled()
     await rooms.checkpoint()
-    console.log(`${(hour + 1) * each * PER_VISIT} events`)
+    console.log(`${new Date().toISOString()} ${(hour + 1) * each * PER_VISIT} events`)
   }
 }
 
@@ -63,18 +64,20 @@ const load = (rooms: Rooms) => {
   const took: number[] = []
   const under = new Set<Promise<void>>()
   let serial = 0
-  const timer = setInterval(
-    () => {
-      const begun = performance.now()
-      const one = rooms.people
-        .visit(serial++)
-        .then(() => void took.push((performance.now() - begun) / PER_VISIT))
-      under.add(one)
-      one.finally(() => under.delete(one))
-    },
-    (1_000 * PER_VISIT) / PER_SECOND,
-  )
   const begun = performance.now()
+  const visit = (): void => {
+    const started = performance.now()
+    const one = rooms.people
+      .visit(serial++)
+      .then(() => void took.push((performance.now() - started) / PER_VISIT))
+    under.add(one)
+    one.finally(() => under.delete(one))
+  }
+  // A timer that was late is made up for.
+  const timer = setInterval(() => {
+    const due = ((performance.now() - begun) / 1_000) * (PER_SECOND / PER_VISIT)
+    while (serial < due) visit()
+  }, 10)
   return async () => {
     clearInterval(timer)
     await Promise.all(under)
@@ -130,6 +133,21 @@ const presence = async (
   return { code, said, seconds: (performance.now() - begun) / 1_000, peak }
 }
 
+/** What rooms say and do, and what is kept of each stretch of it. */
+const TRAFFIC = new Set(['space', 'chat', 'moments-space', 'moments-chat', 'marks-space', 'marks-chat'])
+/** The share of the log that is people's acts after this position: they came meanwhile, and are no part of what was to be a
+ *  tenth. Snapshots and standing states are, whenever they were written. */
+const shareSince = ({ node }: Rooms, position: bigint): number => {
+  const sum = (parts: ReturnType<typeof logParts>): number =>
+    parts.reduce((bytes, part) => bytes + part.bytes, 0)
+  const since = logParts(node.dataDir, { from: Number(position) + 1 })
+  return sum(since.filter(({ kind }) => TRAFFIC.has(kind))) / sum(logParts(node.dataDir))
+}
+const showParts = (when: string, parts: ReturnType<typeof logParts>): void => {
+  console.log(`${new Date().toISOString()} the log ${when}`)
+  console.table(parts.slice(0, 12))
+}
+
 /** Killed so often, and then to its end. */
 const archive = async (rooms: Rooms, before: string, events: number) => {
   const args = ['log', 'archive', '--before', before]
@@ -137,7 +155,8 @@ const archive = async (rooms: Rooms, before: string, events: number) => {
   for (let kill = 0; kill < KILLS; kill += 1) {
     const { code, said, seconds } = await presence(rooms, args, momentOf(kill, events))
     const lines = said.trim().split('\n')
-    console.log(`kill ${kill + 1} after ${seconds.toFixed(1)} s: ${lines.at(-1)}`)
+    const at = new Date().toISOString()
+    console.log(`${at} kill ${kill + 1} after ${seconds.toFixed(1)} s: ${lines.at(-1)}`)
     if (code === null) kills += 1
     else if (code !== 0) {
       if (!/behind the log|not be reached|is archived already/.test(said)) throw new Error(said)
@@ -150,6 +169,7 @@ const archive = async (rooms: Rooms, before: string, events: number) => {
   if (!isDone) throw new Error(last.said)
   const scavenged = await presence(rooms, ['log', 'scavenge'])
   if (scavenged.code !== 0) throw new Error(scavenged.said)
+  console.log(`${new Date().toISOString()} scavenged in ${scavenged.seconds.toFixed(0)} s`)
   return { kills, last, scavenged }
 }
 
@@ -173,6 +193,8 @@ export const bench = async (events = Number(process.env.BENCH_EVENTS ?? 1_000_00
   try {
     await fill(rooms, events / PER_VISIT)
     const bytes = (await logBytes(rooms.node.url))!
+    showParts('before', logParts(rooms.node.dataDir))
+    const end = await rooms.end()
     const stop = load(rooms)
     const { kills, last, scavenged } = await archive(
       rooms,
@@ -181,13 +203,13 @@ export const bench = async (events = Number(process.env.BENCH_EVENTS ?? 1_000_00
     )
     const { commands, seconds, took } = await stop()
     const left = (await logBytes(rooms.node.url))!
+    showParts('after', logParts(rooms.node.dataDir))
     const verifier = verifierOf(rooms.signer)
     const checked = await checkArchive(join(rooms.dir, 'archive-000001'), verifier)
     await rooms.settled()
     const { done, faults, isHeld } = await proved(rooms)
     const times = summary(took)
-    // What came meanwhile is no part of what was to be a tenth.
-    const tenth = left * (1 - commands / (commands + events / 10))
+    const tenth = left * (1 - shareSince(rooms, end))
     const failed = rooms.people.failures.length
     const rows = [
       row(`events archived of ${events}`, String(checked.events)),

@@ -36,7 +36,7 @@ const foldTo = async <State, Event, S>(
 ) => {
   const standings = createSnapshots(log, { uuid: randomUUID }, standingStream)
   const [stood, past] = [await standings.read(stream), await standingAt(log, folding, stream)]
-  const kept = E.isRight(stood) && stood.right !== null ? stood.right : null
+  const kept = E.isRight(stood) && stood.right !== null ? stood.right.snapshot : null
   const state = kept === null ? null : model.fromSnapshot(kept.state)
   const recent = createRecent(COMMANDS)
   const isKept =

@@ -129,12 +129,13 @@ export const openRooms = async (rooms = 4) => {
   })
   const people = createPeople(log, rooms)
   const proofs = createProofs({ pool, signer, clock: people.clock, everyMs: 0, log: plain })
+  /** The position of the last event of the rooms. */
   const end = async (): Promise<bigint> => {
     const last = await plain.readAll({ direction: 'backwards', limit: 1, prefixes: STREAM_PREFIXES })()
     return E.isRight(last) ? (last.right[0]?.position ?? -1n) : -1n
   }
   return {
-    ...{ node, database, dir, signer, plain, archived, opened, log, people, projector },
+    ...{ node, database, dir, signer, plain, archived, opened, log, people, projector, end },
     /** Resolves when everything on the log is in the tables, and everything to be kept of it is kept. */
     settled: async (): Promise<void> => {
       const position = await end()

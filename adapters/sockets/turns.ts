@@ -5,8 +5,12 @@ import type { SocketConnection } from './connection.ts'
 /** After this many packets of one socket in one round of the event loop, the others come first. */
 const IN_A_ROUND = 32
 
-export type ReadTurn = { round: number; packets: number }
-export const newTurn = (): ReadTurn => ({ round: 0, packets: 0 })
+/** A packet that comes at least this long (ms) after the one before is not counted: the count of a round is not free. */
+const SELDOM_MS = 20
+
+/** `at`: when the last packet came, by performance.now(). */
+export type ReadTurn = { round: number; packets: number; at: number }
+export const newTurn = (): ReadTurn => ({ round: 0, packets: 0, at: Number.NEGATIVE_INFINITY })
 
 /** `took` is to be called for each packet. What was read already is still handled; the rest waits in the network, and so at its sender. */
 export const createTurns = (): { readonly took: (turn: ReadTurn, connection: SocketConnection) => void } => {
@@ -18,6 +22,10 @@ export const createTurns = (): { readonly took: (turn: ReadTurn, connection: Soc
   }
   return {
     took: (turn, connection) => {
+      const now = performance.now()
+      const isSeldom = now - turn.at >= SELDOM_MS
+      turn.at = now
+      if (isSeldom) return
       if (!isCounting) {
         isCounting = true
         setImmediate(next)

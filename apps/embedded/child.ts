@@ -29,6 +29,8 @@ export type ChildOptions = {
   readonly onRestart?: () => void
   /** Aborts a start that is under way. */
   readonly signal?: AbortSignal
+  /** The longest pause (ms) before it is started again, if it keeps dying. */
+  readonly longestPause?: number
 }
 
 export type Child = {
@@ -55,7 +57,7 @@ const howItEnded = (child: ChildProcess): string =>
 
 /** Resolves when it is ready. Rejects with a sentence if its first start fails; later starts are tried for ever. */
 export const startChild = async (options: ChildOptions): Promise<Child> => {
-  const { name, say } = options
+  const { name, say, longestPause = LONGEST_PAUSE_MS } = options
   let child: ChildProcess
   let ready = ''
   let stopping = false
@@ -139,7 +141,7 @@ export const startChild = async (options: ChildOptions): Promise<Child> => {
     let why = howItEnded(died)
     let pause = Date.now() - since > STEADY_MS ? 0 : lastPause
     while (!stopping) {
-      pause = Math.min(Math.max(pause * 2, FIRST_PAUSE_MS), LONGEST_PAUSE_MS)
+      pause = Math.min(Math.max(pause * 2, FIRST_PAUSE_MS), longestPause)
       lastPause = pause
       say(`${name} ${why}: starting it again in ${pause / 1000} s`)
       await delay(pause, undefined, { signal: stopped.signal }).catch(() => {})

@@ -54,14 +54,22 @@ type Database = Part & { readonly primary: Readonly<Record<string, string>> }
 type Process = Pick<Parameters<typeof startChild>[0], 'name' | 'args' | 'env' | 'ready'>
 type StartProcess = (process: Process) => Promise<Child>
 
-const processStarter = ({ settings, display, started, onRestart, signal }: World): StartProcess => {
+const processStarter = ({ settings, env, display, started, onRestart, signal }: World): StartProcess => {
+  const longestPause = Number(env.RESTART_PAUSE_MS) || undefined
   const logs = createLogs(settings.dataDir, display.say)
   return async (process) => {
     const { name } = process
     const onLine = logs.of(name.replace(' ', '-'))
     return started.keep(
       name,
-      await startChild({ ...process, onLine, say: display.say, onRestart, ...(signal ? { signal } : {}) }),
+      await startChild({
+        ...process,
+        onLine,
+        say: display.say,
+        onRestart,
+        ...(signal ? { signal } : {}),
+        ...(longestPause ? { longestPause } : {}),
+      }),
     )
   }
 }

@@ -25,11 +25,12 @@ const MAX_PART = Math.SQRT1_2
 
 type Numbers = Readonly<Record<string, unknown>>
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
-const only = (value: unknown, names: string): value is Readonly<Record<string, number>> =>
-  typeof value === 'object' &&
-  value !== null &&
-  Object.keys(value).length === names.length &&
-  [...names].every((name) => isNumber((value as Numbers)[name]))
+/** Whether it has these numbers and nothing else. */
+const only = (value: unknown, names: 'xyz' | 'xyzw'): value is Readonly<Record<string, number>> => {
+  if (typeof value !== 'object' || value === null || Object.keys(value).length !== names.length) return false
+  const { x, y, z, w } = value as Numbers
+  return isNumber(x) && isNumber(y) && isNumber(z) && (names === 'xyz' || isNumber(w))
+}
 
 /** The largest part of a unit quaternion is left out: its index is written, and ten bits for each of the others. */
 const packQuaternion = (q: Readonly<Record<'x' | 'y' | 'z' | 'w', number>>): number => {
@@ -59,11 +60,9 @@ export const packPose = (
   rotation: unknown,
 ): { readonly pose: Pose; readonly form: Form } | null => {
   if (!only(position, 'xyz')) return null
-  const [x, y, z] = [position.x!, position.y!, position.z!].map((metres) => Math.round(metres * 1_000)) as [
-    number,
-    number,
-    number,
-  ]
+  const x = Math.round(position.x! * 1_000)
+  const y = Math.round(position.y! * 1_000)
+  const z = Math.round(position.z! * 1_000)
   if (Math.max(Math.abs(x), Math.abs(y), Math.abs(z)) > FARTHEST) return null
   if (rotation === null || rotation === undefined) return { pose: { x, y, z, turn: 0 }, form: NO_TURN }
   if (only(rotation, 'xyzw'))

@@ -16,6 +16,8 @@ import { until } from '../testing/until.ts'
 
 /** How often each of the three is killed. */
 const KILLS = Number(process.env.DELIVERY_KILLS ?? 1)
+/** How many messages the log has before anybody is killed. */
+const BEFORE = Number(process.env.DELIVERY_EVENTS ?? 0)
 const ROOMS = ['global/lobby', 'document/123', 'post/alice/my-post']
 // biome-ignore lint/suspicious/noExplicitAny: of whatever shape
 type Json = any
@@ -85,12 +87,13 @@ test('given rooms that go on, when sender, receiver and projector are each kille
   const file = join(folder, 'got.ndjson')
   writeFileSync(file, '')
   const port = await freePort()
-  const product = await startEmbedded({ WEBHOOKS_LOOPBACK: 'on' })
+  const product = await startEmbedded({ WEBHOOKS_LOOPBACK: 'on', RESTART_PAUSE_MS: '250' })
   let receiver: ChildProcess | null = null
   const receive = () => {
     receiver = spawn(process.execPath, ['-e', RECEIVER, String(port), file], { stdio: 'ignore' })
   }
   const came: Json[] = []
+  const ids = new Set<string>()
   let read = 0
   /** What is new in the file is read alone: it grows by everything that was ever said. */
   const got = (): ReadonlyArray<Json> => {
@@ -98,19 +101,29 @@ test('given rooms that go on, when sender, receiver and projector are each kille
     const whole = text.slice(0, text.lastIndexOf('\n') + 1)
     read += Buffer.byteLength(whole)
     // A receiver that was killed may have left half a line.
-    for (const line of whole.split('\n')) if (line.endsWith('}')) came.push(JSON.parse(line))
+    for (const line of whole.split('\n')) {
+      if (!line.endsWith('}')) continue
+      const one = JSON.parse(line)
+      came.push(one)
+      ids.add(one.id)
+    }
     return came
   }
   let isOver = false
   let said = 0
+  const say = async () => {
+    const body = { content: `${said}`, message_id: randomUUID() }
+    said += 1
+    await post(product, `/api/chat/${ROOMS[said % ROOMS.length]}/messages`, body)
+  }
   const talk = async () => {
-    for (let i = 0; !isOver; i += 1) {
-      const message_id = randomUUID()
-      await post(product, `/api/chat/${ROOMS[i % ROOMS.length]}/messages`, { content: `${i}`, message_id })
-      said += 1
-    }
+    while (!isOver) await say()
   }
   try {
+    const speakers = Array.from({ length: 20 }, async () => {
+      while (said < BEFORE) await say()
+    })
+    await Promise.all(speakers)
     receive()
     await post(product, '/api/subscriptions', { url: `http://127.0.0.1:${port}/`, after: 'start' })
     const talking = talk()
@@ -118,7 +131,8 @@ test('given rooms that go on, when sender, receiver and projector are each kille
       const [before, known] = [said, got().length]
       await until('more was said and came', () => said > before + 3 && got().length > known + 3)
     }
-    for (let kill = 0; kill < KILLS; kill += 1)
+    for (let kill = 0; kill < KILLS; kill += 1) {
+      if (kill % 20 === 19) console.log(`${3 * kill} kills, ${got().length} deliveries`)
       for (const victim of ['server', 'receiver', 'projector'] as const) {
         await goesOn()
         if (victim === 'receiver') {
@@ -127,6 +141,7 @@ test('given rooms that go on, when sender, receiver and projector are each kille
           receive()
         } else process.kill(product.endpoints().pids[victim]!, 'SIGKILL')
       }
+    }
     await goesOn()
     isOver = true
     await talking
@@ -135,7 +150,8 @@ test('given rooms that go on, when sender, receiver and projector are each kille
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line))
-    await until('the last came', () => new Set(got().map(({ id }) => id)).size >= wanted.length)
+    const haveCome = () => got().length > 0 && ids.size >= wanted.length
+    await until('the last came', haveCome, 45_000 + 10 * wanted.length)
     const seen = new Map<string, Json>()
     for (const one of got()) {
       const before = seen.get(one.id)

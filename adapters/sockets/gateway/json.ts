@@ -19,6 +19,7 @@ import type { ReadTurn } from '../turns.ts'
 import { JsonLine } from './json-line.ts'
 import type { Room } from './places.ts'
 import { roomFor } from './room-for.ts'
+import { readSmallFrames } from './small-frames.ts'
 import type { Payload } from './translated.ts'
 
 /** How many milliseconds a client has to answer that it is there. */
@@ -258,6 +259,7 @@ export const createJsonSockets = (deps: {
     ws.removeAllListeners('message')
     ws.on('message', (data, isBinary) => hear(frameOf(data, isBinary)))
     for (const text of early) hear(text)
+    readSmallFrames(ws, (bytes) => hear(frameOf(bytes, true)))
   }
 
   return {

@@ -7,10 +7,14 @@ import type { Sending } from '../sending.ts'
 import { type Hearer, PackedRoom, type Place } from './packed-room.ts'
 import type { RoomScene } from './room-scene.ts'
 
-/** How long a tick is (ms): with few recipients, and with more. */
+/** How long a tick is (ms): with few recipients, with more, and with very many, where the writing to each of them is most of the cost. */
 const SHORT_MS = 33
 const LONG_MS = 66
+const LONGEST_MS = 75
 const FEW = 50
+const VERY_MANY = 200
+const lengthFor = (recipients: number): number =>
+  recipients > VERY_MANY ? LONGEST_MS : recipients > FEW ? LONG_MS : SHORT_MS
 
 type Ticking = {
   readonly packed: PackedRoom
@@ -90,7 +94,7 @@ export class PackedRooms {
   }
   #schedule(ticking: Ticking): void {
     if (ticking.timer !== undefined || ticking.packed.isIdle) return
-    const length = ticking.packed.size > FEW ? LONG_MS : SHORT_MS
+    const length = lengthFor(ticking.packed.size)
     const wait = Math.max(0, ticking.last + length - performance.now())
     ticking.timer = setTimeout(() => {
       ticking.timer = undefined

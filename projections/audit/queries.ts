@@ -49,11 +49,15 @@ const listed = t.type({
 
 type Fragment = ReturnType<typeof sql.fragment>
 
+/** The rows of a space, as its index has them: by the hash of the id. */
+export const ofSpace = ({ type, id }: SpaceRef): Fragment =>
+  sql.fragment`hashtextextended(space_id, 0) = hashtextextended(${id}, 0) AND space_id = ${id} AND space_type = ${type}`
+
 const filtersOf = (asked: Omit<AuditFilters, 'account'>): ReadonlyArray<Fragment> => {
   const { space, subspace, guest, target, action, refusal, from, to, text, correlation, upTo } = asked
   const { knownOnly, withoutCases } = asked
   return [
-    ...(space === undefined ? [] : [sql.fragment`space_type = ${space.type} AND space_id = ${space.id}`]),
+    ...(space === undefined ? [] : [ofSpace(space)]),
     ...(subspace === undefined ? [] : [sql.fragment`subspace = ${subspace}`]),
     ...(guest === undefined ? [] : [sql.fragment`(guest_id = ${guest} OR target = ${guest})`]),
     ...(target === undefined ? [] : [sql.fragment`target = ${target}`]),
@@ -140,7 +144,7 @@ export const positionBefore = (
 ): Query<{ position: bigint | null }> =>
   query(
     sql.unsafe`SELECT max(position) AS position FROM presence_audit_log
-      WHERE space_type = ${space.type} AND space_id = ${space.id} AND position < ${String(position)}::int8
+      WHERE ${ofSpace(space)} AND position < ${String(position)}::int8
         AND stream IN (${sql.join(
           ROOM_STREAMS.map((kind) => sql.fragment`${streamName(kind, space)}`),
           sql.fragment`, `,

@@ -2,6 +2,7 @@
 import * as t from 'io-ts'
 import { sql } from 'slonik'
 import { type SpaceRef, streamName } from '../../domain/names.ts'
+import { ofSpace } from '../audit/queries.ts'
 import { bigint, count, decimal, iso, nullable, type Query, query, spaceType } from '../query.ts'
 import type { CaseList } from './lists.ts'
 import type { AccountedRow, CaseRow, CaseStep, ReceiptRow, ReportRow } from './rows.ts'
@@ -132,7 +133,7 @@ export const transparencyRows = (
 ): Query<AccountedRow> =>
   query(
     sql.unsafe`SELECT position, stream, action, created_at AS at, details FROM presence_audit_log
-      WHERE space_type = ${space.type} AND space_id = ${space.id} AND position > ${String(page.past)}::int8
+      WHERE ${ofSpace(space)} AND position > ${String(page.past)}::int8
         AND created_at <= ${span.to}::timestamptz
         AND (stream = ${streamName('cases', space)}
           OR (created_at >= ${span.from}::timestamptz AND action = ANY(${sql.array([...actions], 'text')})))

@@ -203,6 +203,8 @@ const fill = async (
     next = read(last.position)
     // Its failure is handled where it is awaited.
     next.catch(() => {})
+    // The request goes out now: while this page is folded, nothing else would be sent.
+    await new Promise((resolve) => setImmediate(resolve))
     const events = page.map(readable)
     await work.onEvents(events)
     await foldPage(work, events, writing)

@@ -106,8 +106,11 @@ export const indexShadow = async (
   ]
   const keys: string[] = []
   for (const table of appended) keys.push(...(await constraintsOf(session, table, true)))
+  // The sessions are as many as there are processors: more workers would only hand rows to each other.
   for (const each of sessions)
-    await each.exec(`SET search_path TO ${id(schema)}; SET maintenance_work_mem = '256MB'`)
+    await each.exec(
+      `SET search_path TO ${id(schema)}; SET maintenance_work_mem = '256MB'; SET max_parallel_maintenance_workers = 0`,
+    )
   await spread(sessions, indexes)
   for (const key of keys) await session.exec(key)
   await spread(

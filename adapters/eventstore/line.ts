@@ -19,6 +19,8 @@ type ClientInside = {
 
 export const inside = (client: EventStoreDBClient): ClientInside => client as unknown as ClientInside
 
+const GATHER_HEADER = 'dlux-gather-ms'
+
 const identity = (bytes: Buffer): Buffer => bytes
 
 export type LineOptions = {
@@ -121,14 +123,15 @@ export class LogLine {
     return this.client.callArguments({ requiresLeader }, { deadline: Number.POSITIVE_INFINITY })
   }
 
-  read(path: string, request: Buffer, requiresLeader: boolean): grpc.ClientReadableStream<Buffer> {
-    return this.rpc.makeServerStreamRequest(
-      path,
-      identity,
-      identity,
-      request,
-      ...this.arguments(requiresLeader),
-    )
+  /** `gatherMs`: how long the embedded node may gather what comes after the end; other servers don't know the header. */
+  read(
+    path: string,
+    request: Buffer,
+    { requiresLeader, gatherMs = 0 }: { readonly requiresLeader: boolean; readonly gatherMs?: number },
+  ): grpc.ClientReadableStream<Buffer> {
+    const [metadata, options] = this.arguments(requiresLeader)
+    if (gatherMs > 0) metadata.set(GATHER_HEADER, String(gatherMs))
+    return this.rpc.makeServerStreamRequest(path, identity, identity, request, metadata, options)
   }
 
   duplex(path: string): grpc.ClientDuplexStream<Buffer, Buffer> {

@@ -41,7 +41,7 @@ export const readOver = (
       call.cancel()
       reject(fault)
     }
-    const call = line.read(READ, encodeRead(request), requiresLeader)
+    const call = line.read(READ, encodeRead(request), { requiresLeader })
     call.on('data', (bytes: Buffer) => {
       line.heard()
       progress = line.tick

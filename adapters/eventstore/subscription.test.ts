@@ -64,6 +64,30 @@ subscriptions(
   },
 )
 
+subscriptions(
+  'given a subscriber that lets the log gather, when events are appended one after another, then all come once and in order, in fewer batches',
+  async ({ log, direct }) => {
+    const prefix = aPrefix()
+    const subscription = log.subscribe({ after: 'end', prefixes: [prefix], gatherMs: 100 })
+    const batches: number[][] = []
+    let isCaughtUp = false
+    const reading = (async () => {
+      for await (const items of subscription) {
+        isCaughtUp ||= items.some(({ kind }) => kind === 'caught-up')
+        const events = items.flatMap((item) => (item.kind === 'event' ? [item.event] : []))
+        if (events.length > 0) batches.push(numbers(events))
+      }
+    })()
+    await until('caught up', () => isCaughtUp)
+    await write(direct, prefix, 60)
+    await until('all events', () => batches.flat().length >= 60)
+    assert.equal(batches.flat(), upTo(60))
+    assert.ok(batches.length < 30, `${batches.length} batches`)
+    await subscription.stop()
+    await reading
+  },
+)
+
 subscriptions('given a position, then exactly what comes after it is delivered', async ({ log, direct }) => {
   const prefix = aPrefix()
   await write(direct, prefix, 6)

@@ -19,6 +19,8 @@ export type SubscriptionOptions = {
   /** After this long without anything on a line, the server is asked whether there is something. */
   readonly silenceMs: number
   readonly given?: GivenLately | undefined
+  /** Milliseconds that the server may gather events for, where it can. */
+  readonly gatherMs?: number
   /** Called once, when it is stopped, whoever stops it. */
   readonly onStop?: () => void
 }
@@ -269,7 +271,8 @@ export class AllSubscription implements LogSubscription {
         }
       }
       this.become('catching-up')
-      const call = line.read(READ, encodeRead({ from: { all: this.last ?? 'start' }, prefixes }), false)
+      const asked = encodeRead({ from: { all: this.last ?? 'start' }, prefixes })
+      const call = line.read(READ, asked, { requiresLeader: false, gatherMs: this.options.gatherMs ?? 0 })
       this.call = call
       call.on('data', (bytes: Buffer) => {
         if (done) return

@@ -83,6 +83,9 @@ const becomeLeader = async (
   return { session, leading }
 }
 
+/** Commits are further apart than this in a steady flow, so nobody waits longer for it. */
+const GATHER_MS = 50
+
 const follow = async (run: Run): Promise<void> => {
   const { options, state, stopped, open } = run
   const leader = await becomeLeader(run)
@@ -92,6 +95,7 @@ const follow = async (run: Run): Promise<void> => {
     after: leading.position ?? 'start',
     prefixes: STREAM_PREFIXES,
     bufferSize: 2 * MAX_BATCH,
+    gatherMs: GATHER_MS,
   })
   open.subscription = subscription
   const held = keepHeld(session, options.log, subscription)

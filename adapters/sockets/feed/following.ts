@@ -28,6 +28,8 @@ export type FollowingDeps = {
 }
 
 const LOOK_MS = 1_000
+/** Most of what comes is known already from the command path, and costs less in batches. */
+const GATHER_MS = 5
 /** Nothing about cases is sent to rooms: the command path keeps its states warm with them. */
 const PREFIXES = ['space-', 'chat-', 'cases-']
 
@@ -44,6 +46,7 @@ export const followLog = (deps: FollowingDeps): FeedFollower => {
     log.subscribe({
       after: 'end',
       prefixes: [...PREFIXES, ...ROOM_METASTREAMS],
+      gatherMs: GATHER_MS,
       ...(given === undefined ? {} : { given }),
     })
   const follow = async (mine: LogSubscription, onCaughtUp: () => Promise<void>): Promise<void> => {

@@ -9,6 +9,7 @@ import { type StoredEvent, TOMBSTONE_REVISION } from '../protocol/record.ts'
 import { breathe, type Call } from '../server/grpc.ts'
 import { sender } from '../streams/links.ts'
 import { isTombstoned } from '../streams/metadata.ts'
+import { createGathering, gatherMsOf } from './gathering.ts'
 import type { Hub } from './hub.ts'
 import { FIRST_BATCH, nextBatch } from './pace.ts'
 import { allSource, streamSource } from './sources.ts'
@@ -48,14 +49,18 @@ export const subscribe = async (
   let live = false
   let everLive = false
   let fellBehind: (() => void) | undefined
-  const stop = hub.subscribe((events) => {
+  const gathering = createGathering(gatherMsOf(call.headers), (events) => {
     if (!live) return
     if (call.blocked()) {
       live = false
+      gathering.drop()
       fellBehind?.()
       return
     }
     for (const event of events) if (source.accept(event)) deliver(event)
+  })
+  const stop = hub.subscribe((events) => {
+    if (live) gathering.put(events)
   })
 
   try {
@@ -87,6 +92,7 @@ export const subscribe = async (
       await call.ready()
     }
   } finally {
+    gathering.drop()
     stop()
   }
 }

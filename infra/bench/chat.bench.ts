@@ -6,6 +6,7 @@ import { type ChatFigures, chatAt, communities, gather, type JoinedRooms, type K
 import type { Connect } from './client.ts'
 import type { BenchContext, BenchResult } from './context.ts'
 import type { FigureRow } from './figures.ts'
+import { flameInSvg, profiled } from './flame.ts'
 import { connectOfficial } from './official-client.ts'
 import { processorMs } from './processor.ts'
 import { type Measured, plain, whole } from './servers.ts'
@@ -46,11 +47,11 @@ const turnOf = async ({ server, crowd }: Omit<Contestant, 'turns'>, rate: number
 }
 
 const tell = ({ name }: Measured, figures: ChatFigures & { readonly spent?: Turn['spent'] }): void => {
-  const { offered, delivered, expected, refused, p50, p99, loadShare } = figures
+  const { offered, delivered, expected, refused, p50, p99, loadShare, late } = figures
   const parts = Object.entries(figures.spent ?? {}).map(([part, us]) => `, ${part} ${us.toFixed(0)} µs`)
   const times = delivered === 0 ? 'nothing came' : `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`
   console.log(
-    `${name}: ${offered}/s offered, ${delivered}/${expected} delivered, ${refused} refused, ${times} (load ${(100 * loadShare).toFixed(0)} % of a core${parts.join('')})`,
+    `${name}: ${offered}/s offered, ${delivered}/${expected} delivered, ${refused} refused, ${times} (load ${(100 * loadShare).toFixed(0)} % of a core and ${late.toFixed(2)} ms late${parts.join('')})`,
   )
 }
 
@@ -191,17 +192,32 @@ const kneesOf = async (
   return knees
 }
 
-export const bench = async ({ other, turns }: BenchContext): Promise<BenchResult> => {
+/** Of each server of ours, under the steady rate. */
+const flamesOf = async (contestants: ReadonlyArray<Contestant>): Promise<Record<string, string>> => {
+  const flames: Record<string, string> = {}
+  for (const one of contestants) {
+    const { server } = one
+    if (server.pids['event store'] === undefined) continue
+    const taken = await profiled(server.pid, () => chatAt(one.crowd, STEADY, SECONDS))
+    const us = spreadIn(one, STEADY, ofServer)?.median ?? Number.NaN
+    const svg = flameInSvg(`${server.name} at ${STEADY} messages a second`, taken, us)
+    if (svg !== null) flames[one === contestants[0] ? 'flame' : 'flame-before'] = svg
+  }
+  return flames
+}
+
+export const bench = async ({ other, turns, flame }: BenchContext): Promise<BenchResult> => {
   const servers = [
-    await whole(ROOMS * SIZE),
+    await whole(ROOMS * SIZE, null, { flame }),
     await plain(),
-    ...(other === null ? [] : [await whole(ROOMS * SIZE, other)]),
+    ...(other === null ? [] : [await whole(ROOMS * SIZE, other, { flame })]),
   ]
   try {
     const contestants: Contestant[] = []
     for (const server of servers) contestants.push(await enter(server))
     const [ours, ...others] = contestants as [Contestant, ...Contestant[]]
     await measureInTurns(contestants, turns)
+    const flames = flame ? await flamesOf(contestants) : {}
     const knees = process.env.BENCH_STEADY ? [] : await kneesOf(contestants)
     const official = await byOfficial(ours.server, connectOfficial)
     for (const { crowd } of contestants) crowd.close()
@@ -222,7 +238,7 @@ export const bench = async ({ other, turns }: BenchContext): Promise<BenchResult
       turns: Object.fromEntries(measured),
       knee: knees.find(([one]) => one.server === server)?.[1] ?? null,
     }))
-    return { rows, figures, charts }
+    return { rows, figures, charts: { ...charts, ...flames } }
   } finally {
     for (const server of servers) await server.stop()
   }

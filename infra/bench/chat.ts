@@ -3,6 +3,7 @@
  *  can't hide its queue. */
 import { type BenchClient, type Connect, connect, spread } from './client.ts'
 import { ownShare, summary } from './figures.ts'
+import { startMetronome } from './metronome.ts'
 
 export type JoinedRooms = {
   readonly rooms: ReadonlyArray<ReadonlyArray<BenchClient>>
@@ -64,7 +65,12 @@ export type ChatFigures = {
   readonly p99: number
   readonly max: number
   readonly loadShare: number
+  /** Milliseconds by which a message left after it was due, on average: these are the load's own, and count as latency. */
+  readonly late: number
 }
+
+/** Messages that are due between two beats leave together. */
+const SHORTEST_BEAT_MS = 0.5
 
 /** Who listen for the latency: they send nothing. */
 const listenersOf = (size: number): number => Math.min(2, size - 1)
@@ -96,8 +102,10 @@ export const chatAt = async (crowd: JoinedRooms, rate: number, seconds: number):
   const total = Math.floor(rate * seconds)
   const begun = performance.now()
   let sent = 0
+  let late = 0
   await new Promise<void>((resolve) => {
     const tick = () => {
+      if (sent === total) return
       const now = performance.now()
       const shouldHave = Math.min(total, Math.floor(((now - begun) / 1000) * rate))
       while (sent < shouldHave) {
@@ -105,6 +113,7 @@ export const chatAt = async (crowd: JoinedRooms, rate: number, seconds: number):
         const turn = Math.floor(sent / crowd.rooms.length)
         const member = room[listeners + (turn % (size - listeners))]!
         const dueAt = begun + (sent / rate) * 1000
+        late += performance.now() - dueAt
         member.emit(
           'chat-message',
           { content: `due:${dueAt.toFixed(3)} ${run} the room is full of stars tonight` },
@@ -114,10 +123,9 @@ export const chatAt = async (crowd: JoinedRooms, rate: number, seconds: number):
         )
         sent += 1
       }
-      if (sent < total) setTimeout(tick, 1)
-      else resolve()
+      if (sent === total) void metronome.stop().then(resolve)
     }
-    tick()
+    const metronome = startMetronome(Math.max(SHORTEST_BEAT_MS, 1_000 / rate), tick)
   })
   const until = performance.now() + 5_000
   // Late messages are still counted for five seconds.
@@ -127,7 +135,18 @@ export const chatAt = async (crowd: JoinedRooms, rate: number, seconds: number):
   measuring = false
   for (const room of crowd.rooms) for (const client of room) client.onPacket = null
   const { p50, p99, max } = summary(latencies)
-  return { offered: rate, sent, delivered, expected: sent * size, refused, p50, p99, max, loadShare }
+  return {
+    offered: rate,
+    sent,
+    delivered,
+    expected: sent * size,
+    refused,
+    p50,
+    p99,
+    max,
+    loadShare,
+    late: late / sent,
+  }
 }
 
 /** All delivered, none refused, p99 under `p99` ms. */

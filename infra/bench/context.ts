@@ -7,6 +7,8 @@ export type BenchContext = {
   readonly other: Revision | null
   /** How often each thing is measured. */
   readonly turns: number
+  /** Whether to draw where the servers' processor time goes. */
+  readonly flame: boolean
 }
 
 export type BenchResult = {

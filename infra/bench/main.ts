@@ -1,11 +1,11 @@
 /**
- * `npm run bench [-- NAME… --compare REV --turns N --page]`: measures this server beside a plain Socket.IO server that stores
+ * `npm run bench [-- NAME… --compare REV --turns N --page --flame]`: measures this server beside a plain Socket.IO server that stores
  * nothing, in one run on one machine, prints a table and writes `bench-results/<time>.json`. Names: chat, crowd, memory, joins,
  * wake, rebuild, start; all of them where none is given. By name alone: audit (which is moment, proof and privacy), eventstore,
  * limits, small, scale, scene, archive, what-if.
  *
  * `--compare REV` measures that revision of the project in turns with this one. `--turns N`: how often (3). `--page` puts what
- * was measured into docs/performance.md, with its charts.
+ * was measured into docs/performance.md, with its charts. `--flame` (chat) draws where the servers' processor time goes.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
@@ -57,6 +57,7 @@ const asked = () => {
         compare: { type: 'string' },
         turns: { type: 'string', default: '3' },
         page: { type: 'boolean', default: false },
+        flame: { type: 'boolean', default: false },
       },
     })
   } catch (error) {
@@ -82,7 +83,7 @@ const other = values.compare === undefined ? null : revisionAsked(values.compare
 const measure = async (section: string): Promise<BenchResult> => {
   if (other !== null && !COMPARES.has(section)) return inTurns(section, other, turns)
   const { bench } = await benches[section]!()
-  return bench({ other, turns })
+  return bench({ other, turns, flame: values.flame })
 }
 
 const rows: Array<FigureRow> = []

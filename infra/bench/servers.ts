@@ -66,10 +66,15 @@ export type Whole = Measured & {
 }
 
 /** What `npm start` starts, with `accounts` signed in beforehand: of this project, or of another revision's folder. */
-export const whole = async (accounts: number, other: Revision | null = null): Promise<Whole> => {
+export const whole = async (
+  accounts: number,
+  other: Revision | null = null,
+  { flame = false }: { readonly flame?: boolean } = {},
+): Promise<Whole> => {
+  const hook = flame ? ` --import ${here('./flame-hook.ts')}` : ''
   const env = {
     SYSTEM_ADMINS: BENCH_OWNER,
-    SERVER_NODE_OPTIONS: `${nodeOptions} --expose-gc --import ${here('./collect.ts')}`,
+    SERVER_NODE_OPTIONS: `${nodeOptions} --expose-gc --import ${here('./collect.ts')}${hook}`,
   }
   const embedded = await startEmbedded(env, undefined, other?.root)
   const { url, pids, eventStoreUrl } = embedded.endpoints()

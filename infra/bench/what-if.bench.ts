@@ -98,4 +98,4 @@ export const bench: Bench = async () => {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url))
-  console.log((await bench({ other: null, turns: 1 })).rows)
+  console.log((await bench({ other: null, turns: 1, flame: false })).rows)

@@ -1,0 +1,50 @@
+import type { Profiler } from 'node:inspector'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { flameInSvg } from './flame.ts'
+
+const flames = suite('flame charts')
+
+const node = (
+  id: number,
+  functionName: string,
+  url: string,
+  children: number[] = [],
+): Profiler.ProfileNode => ({
+  id,
+  callFrame: { functionName, url, scriptId: '0', lineNumber: 0, columnNumber: 0 },
+  children,
+})
+
+/** 300 µs in `send`, of which 200 in a write; 100 µs of garbage collection; the rest idle. */
+const profile: Profiler.Profile = {
+  nodes: [
+    node(1, '(root)', '', [2, 3, 5]),
+    node(2, '(idle)', ''),
+    node(3, 'send<A & B>', 'file:///somewhere/adapters/sockets/sending.ts', [4]),
+    node(4, '', 'file:///somewhere/node_modules/ws/lib/sender.js'),
+    node(5, '(garbage collector)', ''),
+  ],
+  startTime: 0,
+  endTime: 10_400,
+  samples: [2, 3, 4, 5],
+  timeDeltas: [10_000, 100, 200, 100],
+}
+
+flames(
+  'given a profile, when it is drawn, then each function is as wide as its share of the busy time',
+  () => {
+    const svg = flameInSvg('a server', profile, 400)!
+    assert.match(svg, 'send&lt;A &amp; B&gt; adapters/sockets/sending.ts: 75.0 %, 300 µs')
+    assert.match(svg, '(anonymous) ws/lib/sender.js: 50.0 %, 200 µs')
+    assert.match(svg, '(garbage collector) : 25.0 %, 100 µs')
+    assert.not.match(svg, '(idle)')
+    assert.not.match(svg, 'somewhere')
+  },
+)
+
+flames('given a server that did nothing, then there is nothing to draw', () => {
+  assert.is(flameInSvg('a server', { ...profile, samples: [2], timeDeltas: [10_000] }, 0), null)
+})
+
+flames.run()

@@ -6,6 +6,7 @@ import { ALL_COMMANDS, type SentCommand } from '../../domain/commands.ts'
 import { spaceKey } from '../../domain/names.ts'
 import type { CommandRequest, Sender } from '../../domain/ports.ts'
 import type { RateClass } from '../../domain/space/commands.ts'
+import { createRecency } from './recency.ts'
 import { writtenBytes } from './written-bytes.ts'
 
 export type CommandLimits = {
@@ -79,20 +80,21 @@ export type Limiter = {
 /** A set of buckets; the least recently used are forgotten first. Returns the seconds to wait, or 0 if the tokens were
  *  taken; a caller who needs more than a bucket holds gets all that it holds. */
 export const createBuckets = (now: () => number, capacity: number) => {
-  const buckets = new Map<string, Bucket>()
+  const buckets = createRecency<Bucket>()
   return {
-    size: (): number => buckets.size,
+    size: buckets.size,
     take: (key: string, rate: TokenRate, amount = 1): number => {
       const at = now()
-      const known = buckets.get(key)
+      const known = buckets.use(key)
       const bucket = known ?? { tokens: rate.burst, at }
-      if (known) buckets.delete(key)
-      buckets.set(key, bucket)
-      if (buckets.size > capacity)
-        for (const oldest of buckets.keys()) {
-          buckets.delete(oldest)
-          break
-        }
+      if (known === undefined) {
+        buckets.set(key, bucket)
+        if (buckets.size() > capacity)
+          for (const [oldest] of buckets.entries()) {
+            buckets.delete(oldest)
+            break
+          }
+      }
       // A clock that steps back neither adds nor removes tokens.
       bucket.tokens = Math.min(
         rate.burst,

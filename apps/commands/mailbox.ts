@@ -72,6 +72,8 @@ const createSnapshotting = <State, Event>(
   options: MailboxOptions,
 ) => {
   let timer: NodeJS.Timeout | undefined
+  /** By `now`; null while it works. */
+  let quietSince: number | null = null
   let isInTurn = false
   const inTurn = (snapshot: () => Promise<void>): void => {
     if (isInTurn) return
@@ -84,9 +86,26 @@ const createSnapshotting = <State, Event>(
     state.sinceSnapshot() >= Math.max(events, state.snapshotBytes() / BYTES_AN_EVENT)
   const ifWorth = (): Promise<void> =>
     state.held() !== null && isWorth(options.snapshotIdleEvents) ? state.snapshot() : Promise.resolve()
+  /** One timer for many short times of quiet: a busy stream has one after each command. */
+  const look = (ms: number): void => {
+    timer = setTimeout(() => {
+      timer = undefined
+      if (quietSince === null) return
+      const left = quietSince + options.idleMs - options.now()
+      if (left > 0) look(left)
+      else inTurn(ifWorth)
+    }, ms)
+    timer.unref()
+  }
   return {
     ifWorth,
-    stopTimer: (): void => clearTimeout(timer),
+    begins: (): void => {
+      quietSince = null
+    },
+    stopTimer: (): void => {
+      clearTimeout(timer)
+      timer = undefined
+    },
     /** Starts one if it is due: a state that takes long to write is written less often. */
     ifDue: (): void => {
       const held = state.held()
@@ -95,9 +114,8 @@ const createSnapshotting = <State, Event>(
     },
     whenIdle: (): void => {
       if (!isWorth(options.snapshotIdleEvents)) return
-      clearTimeout(timer)
-      timer = setTimeout(() => inTurn(ifWorth), options.idleMs)
-      timer.unref()
+      quietSince = options.now()
+      if (timer === undefined) look(options.idleMs)
     },
   }
 }
@@ -171,7 +189,7 @@ export const createMailbox = <State, Command, Event, Refusal, Beside>(
   }
 
   const run = async (): Promise<void> => {
-    snapshots.stopTimer()
+    snapshots.begins()
     // Whatever else comes in this turn of the event loop joins the group.
     await new Promise<void>((resolve) => setImmediate(resolve))
     let waiting: ReadonlyArray<AReady> = []

@@ -2,6 +2,7 @@
  *  dropped, the least recently used first. */
 import type { Metrics } from '../../adapters/observing.ts'
 import type { Mailbox } from './mailbox.ts'
+import { createRecency } from './recency.ts'
 
 /** The part of a mailbox that is needed to keep it. */
 export type HeldMailbox = Pick<
@@ -30,17 +31,15 @@ export const createStreams = <M extends HeldMailbox>(options: {
   readonly metrics: Metrics
 }): Streams<M> => {
   const { maxStreams, maxBytes, metrics } = options
-  /** Least recently used first. */
-  const mailboxes = new Map<string, M>()
+  const mailboxes = createRecency<M>()
   const weights = new Map<string, number>()
   let bytes = 0
 
-  const isTooMuch = (): boolean => mailboxes.size > maxStreams || bytes > maxBytes
+  const isTooMuch = (): boolean => mailboxes.size() > maxStreams || bytes > maxBytes
 
-  let newest: string | null = null
   const evict = (): void => {
     if (!isTooMuch()) return
-    for (const [stream, mailbox] of mailboxes) {
+    for (const [stream, mailbox] of mailboxes.entries()) {
       if (!isTooMuch()) return
       if (mailbox.isBusy()) continue
       mailbox.rest()
@@ -53,30 +52,23 @@ export const createStreams = <M extends HeldMailbox>(options: {
   }
 
   return {
-    get: (stream) => mailboxes.get(stream),
+    get: (stream) => mailboxes.peek(stream),
     use: <One extends M>(stream: string, create: () => One): One => {
-      const known = mailboxes.get(stream) as One | undefined
-      // The most recently used stream is last already.
-      if (known !== undefined && stream === newest) return known
-      newest = stream
-      if (known !== undefined) {
-        mailboxes.delete(stream)
-        mailboxes.set(stream, known)
-        return known
-      }
+      const known = mailboxes.use(stream) as One | undefined
+      if (known !== undefined) return known
       const made = create()
       mailboxes.set(stream, made)
       evict()
       return made
     },
     weigh: (mailbox) => {
-      if (!mailboxes.has(mailbox.stream)) return
+      if (mailboxes.peek(mailbox.stream) === undefined) return
       const weight = mailbox.state.weight()
       bytes += weight - (weights.get(mailbox.stream) ?? 0)
       weights.set(mailbox.stream, weight)
     },
     evict,
-    all: () => [...mailboxes.values()],
+    all: () => Array.from(mailboxes.entries(), ([, mailbox]) => mailbox),
     bytes: () => bytes,
   }
 }

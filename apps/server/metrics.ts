@@ -36,46 +36,104 @@ const soon = async (value: number | Promise<number>): Promise<number> => {
   return told
 }
 
+/** What is kept for each combination of labels. */
+const byLabels = <A>(make: (labels: Labels) => A) => {
+  const made = new Map<string, A>()
+  return {
+    of: (labels: Labels): A => {
+      let key = ''
+      for (const name in labels) key += `${labels[name]}\n`
+      const known = made.get(key)
+      if (known !== undefined) return known
+      const one = make(labels)
+      made.set(key, one)
+      return one
+    },
+    all: (): Iterable<A> => made.values(),
+  }
+}
+
+/** Added up here and passed on at a scrape: prom-client takes a microsecond or several for each call, of which a message
+ *  makes five. */
+const summedCounter = (name: string, labelNames: string[], registry: Registry) => {
+  const sums = byLabels((labels) => ({ labels, value: 0 }))
+  new Counter({
+    name,
+    help: wordsOf(name.replace(/^presence_|_total$/g, '')),
+    labelNames,
+    registers: [registry],
+    collect() {
+      for (const sum of sums.all()) {
+        this.inc(sum.labels, sum.value)
+        sum.value = 0
+      }
+    },
+  })
+  return (labels: Labels, value: number): void => {
+    sums.of(labels).value += value
+  }
+}
+
+/** This many are passed on at once, or fewer at a scrape. */
+const OBSERVED_TOGETHER = 200
+/** `unit`: how many of what is observed make one of what is shown. */
+const gatheredHistogram = (
+  name: string,
+  unit: number,
+  { labelNames, registry }: { readonly labelNames: string[]; readonly registry: Registry },
+) => {
+  const gathered = byLabels((labels) => ({ labels, values: [] as number[] }))
+  const pass = ({ labels, values }: { readonly labels: Labels; readonly values: number[] }): void => {
+    for (const value of values.splice(0)) histogram.observe(labels, value / unit)
+  }
+  const histogram = new Histogram({
+    name,
+    help: wordsOf(name.replace(/^presence_/, '')),
+    labelNames,
+    buckets: BUCKETS.map((bucket) => bucket / unit),
+    registers: [registry],
+    collect() {
+      for (const one of gathered.all()) pass(one)
+    },
+  })
+  return (labels: Labels, value: number): void => {
+    const one = gathered.of(labels)
+    if (one.values.push(value) >= OBSERVED_TOGETHER) pass(one)
+  }
+}
+
 export const createMetrics = (nodeId: string): MetricsRegistry => {
   const registry = new Registry()
   registry.setDefaultLabels({ node: nodeId })
   collectDefaultMetrics({ register: registry })
-  const counters = new Map<string, Counter>()
-  const histograms = new Map<string, { readonly histogram: Histogram; readonly unit: number }>()
+  type Part = (labels: Labels, value: number) => void
+  const counters = new Map<string, Part>()
+  const histograms = new Map<string, Part>()
   return {
     registry,
     parts: {
       count: (name, value, labels = {}) => {
-        let counter = counters.get(name)
-        if (counter === undefined) {
-          const labelNames = Object.keys(labels)
+        let count = counters.get(name)
+        if (count === undefined) {
           const suffixed = name.endsWith('_total') ? name : `${name}_total`
-          counter = new Counter({
-            name: prefixed(suffixed),
-            help: wordsOf(name),
-            labelNames,
-            registers: [registry],
-          })
-          counters.set(name, counter)
+          count = summedCounter(prefixed(suffixed), Object.keys(labels), registry)
+          counters.set(name, count)
         }
-        counter.inc(labels, value)
+        count(labels, value)
       },
       observe: (name, value, labels = {}) => {
-        let made = histograms.get(name)
-        if (made === undefined) {
+        let observe = histograms.get(name)
+        if (observe === undefined) {
           // Prometheus counts time in seconds.
           const unit = name.endsWith('_ms') ? 1_000 : 1
-          const histogram = new Histogram({
-            name: prefixed(name.replace(/_ms$/, '_seconds')),
-            help: wordsOf(name.replace(/_ms$/, '_seconds')),
-            labelNames: Object.keys(labels),
-            buckets: BUCKETS.map((bucket) => bucket / unit),
-            registers: [registry],
+          const labelNames = Object.keys(labels)
+          observe = gatheredHistogram(prefixed(name.replace(/_ms$/, '_seconds')), unit, {
+            labelNames,
+            registry,
           })
-          made = { histogram, unit }
-          histograms.set(name, made)
+          histograms.set(name, observe)
         }
-        made.histogram.observe(labels, value / made.unit)
+        observe(labels, value)
       },
     },
     gauge: (name, help, read) => {

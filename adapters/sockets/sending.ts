@@ -12,6 +12,7 @@ import { createBudget } from './room-budget.ts'
 import { cutOff } from './sending/closing.ts'
 import type { Moved } from './sending/moved.ts'
 import { createMoving, type PackedHearers } from './sending/moving.ts'
+import { createRoomSockets } from './sending/room-sockets.ts'
 import { createWriting, optionsOf, sizeOf, type Writing } from './sending/writing.ts'
 import { createUnread } from './unread.ts'
 
@@ -123,14 +124,7 @@ export const createSending = (options: SendingOptions): Sending => {
     if (unread.isTooMuch(connection) || connection.writeBuffer.length > MAX_FRAMES) cut(connection)
   }
 
-  const sockets = function* (room: RoomKey): Generator<Socket> {
-    const ids = namespace.adapter.rooms.get(room)
-    if (ids === undefined) return
-    for (const id of ids) {
-      const socket = namespace.sockets.get(id)
-      if (socket !== undefined) yield socket
-    }
-  }
+  const sockets = createRoomSockets(namespace)
 
   const hearers = (room: RoomKey): number =>
     (namespace.adapter.rooms.get(room)?.size ?? 0) + (lines.get(room)?.size ?? 0)
@@ -156,12 +150,9 @@ export const createSending = (options: SendingOptions): Sending => {
       const packets = news.map(({ event, payload }) => packetOf(event, payload))
       if (!isEmpty) {
         const write = writer(packets)
-        let count = 0
-        for (const socket of sockets(room)) {
-          write(socket)
-          count += 1
-        }
-        metrics.count?.('presence_news_sent', count * packets.length)
+        const all = sockets(room)
+        for (const socket of all) write(socket)
+        metrics.count?.('presence_news_sent', all.length * packets.length)
       }
       if (ownLines !== undefined) {
         for (const line of ownLines.values()) line.packets(packets)

@@ -37,6 +37,7 @@ export type Config = {
     readonly url: string | null
     readonly way: 'auto' | 'replication' | 'polling'
     readonly pollMs: number
+    readonly accessMs: number
     readonly sweepHour: number
     /** Whether posts that the tables do not have are looked up on Hive. */
     readonly hivePosts: boolean
@@ -199,6 +200,7 @@ export const loadConfig = (env: Environment): E.Either<ReadonlyArray<string>, Co
       url: primary === null || follow === 'off' ? null : primaryUrl(primary, sslMode),
       way: follow === 'off' ? 'auto' : follow,
       pollMs: read('CONTENT_POLL_MS') ?? 500,
+      accessMs: read('CONTENT_ACCESS_MS') ?? 300,
       sweepHour: read('CONTENT_SWEEP_HOUR') ?? 3,
       hivePosts: read('CONTENT_HIVE') ?? primary === null,
       alive:

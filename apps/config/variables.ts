@@ -52,6 +52,10 @@ export const variables = {
     c.wholeNumber(50, 600_000),
     'Milliseconds between polls of the primary, at least.',
   ),
+  CONTENT_ACCESS_MS: variable(
+    c.wholeNumber(0, 600_000),
+    'Milliseconds between looks at what a primary that is polled has closed lately, at least; 0: only polls find it.',
+  ),
   CONTENT_SWEEP_HOUR: variable(
     c.wholeNumber(0, 23),
     'The hour, in UTC, from which a primary that is polled is read as a whole, once a day.',

@@ -51,6 +51,39 @@ export async function* changedSince(
   }
 }
 
+/** The columns that close a room, with the value at which they don't. */
+const OPEN: Readonly<Record<string, boolean>> = {
+  hidden: false,
+  flagged: false,
+  is_deleted: false,
+  is_public: true,
+}
+/** The most rows that are looked at; the next poll finds the others. */
+const MOST_CLOSED = 1_000
+
+/** The newest of the rows that changed within the last `ms` milliseconds and may be closed. None for a table that does not
+ *  say when its rows changed. */
+export const closedLately = async (
+  client: pg.Client,
+  table: PrimaryTable,
+  ms: number,
+): Promise<ReadonlyArray<RawRow>> => {
+  const type = table.columns.get('updated_at') ?? ''
+  const deciding = [...table.columns].filter(([name]) => name in OPEN)
+  if (!TIMES.has(type) || type === 'date' || deciding.length === 0) return []
+  // What a column of another type means is known only to the codec.
+  const closed = deciding.every(([, kind]) => kind === 'boolean')
+    ? deciding.map(([name]) => `${pg.escapeIdentifier(name)} IS NOT ${OPEN[name]}`).join(' OR ')
+    : 'true'
+  const { rows } = await client.query<Record<string, string>>(
+    `SELECT ${selectList(table.columns)} FROM public.${table.name}
+     WHERE updated_at >= (now() - $1::float8 * interval '1 millisecond')::${type} AND (${closed})
+     ORDER BY updated_at DESC LIMIT ${MOST_CLOSED}`,
+    [ms],
+  )
+  return rows
+}
+
 /** A digest of everything in a table: it changes as soon as anything in it does. */
 export const digestOf = async (client: pg.Client, table: PrimaryTable): Promise<string> => {
   const columns = [...table.columns.keys()].map((name) => `${pg.escapeIdentifier(name)}::text`)

@@ -340,6 +340,41 @@ test('given a primary that grants no replication, then it is polled, and health 
   await follower.stop()
 })
 
+test('given a primary that is polled seldom, when a post is hidden and a document closed, then that is known within a second, also under a flood of changes', async () => {
+  await ask(
+    owner,
+    `UPDATE posts SET hidden = false, flagged = false WHERE permlink IN ('post-21', 'post-22')`,
+  )
+  await ask(owner, `UPDATE collaboration_documents SET is_public = true, is_deleted = false WHERE id = 4`)
+  const follower = follow('polling', { pollMs: 600_000 })
+  await until(isEqual)
+  await until(async () => (await readFollowing(local))?.state === 'following')
+  const closing = [
+    [
+      `UPDATE posts SET hidden = true WHERE permlink = 'post-21'`,
+      `posts WHERE permlink = 'post-21' AND hidden`,
+    ],
+    [
+      `UPDATE posts SET flagged = true WHERE permlink = 'post-22'`,
+      `posts WHERE permlink = 'post-22' AND flagged`,
+    ],
+    [
+      'UPDATE collaboration_documents SET is_public = false WHERE id = 4',
+      `collaboration_documents WHERE id = '4' AND NOT is_public`,
+    ],
+  ] as const
+  const stop = change()
+  for (const [text, closed] of closing) {
+    const since = performance.now()
+    await ask(owner, text)
+    await until(async () => (await ask(local, `SELECT FROM ${closed}`)).length === 1)
+    const took = performance.now() - since
+    assert.ok(took < 1_000, `${Math.round(took)} ms`)
+  }
+  await stop()
+  await follower.stop()
+})
+
 test('given both sides killed while much changes, then they are equal in the end: by polling', async () => {
   await killEachSide(() => follow('polling'))
 })

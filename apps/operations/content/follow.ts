@@ -23,6 +23,8 @@ export type FollowOptions = {
   readonly way?: 'auto' | 'replication' | 'polling'
   /** Milliseconds between polls, at least. Default 500. */
   readonly pollMs?: number
+  /** Milliseconds between looks at what a polled primary closed, at least; 0 for none. Default 300. */
+  readonly accessMs?: number
   /** The hour (UTC) at which a poller reads everything again, once a day. Default 3. */
   readonly sweepHour?: number
   /** How long (ms) a table must be empty before that is believed. Default a minute. */
@@ -81,6 +83,7 @@ export const followPrimary = (options: FollowOptions): PrimaryFollower => {
       isNotEmpty: (table) => emptySince.delete(table),
       isEmptySinceNow: (table) => !emptySince.has(table),
       pollMs: options.pollMs ?? 500,
+      accessMs: options.accessMs ?? 300,
       sweepHour: options.sweepHour ?? 3,
       emptyMs: options.emptyMs ?? 60_000,
       newSlot: () => `presence_content_${randomBytes(4).toString('hex')}`,

@@ -64,11 +64,23 @@ export type FollowRun = {
   readonly isEmptySinceNow: (table: string) => boolean
   readonly emptyMs: number
   readonly pollMs: number
+  /** Milliseconds between looks at what was closed; 0 for none. */
+  readonly accessMs: number
   readonly sweepHour: number
   readonly newSlot: () => string
 }
 
-export const inTransaction = async <A>(client: pg.Client, work: () => Promise<A>): Promise<A> => {
+/** The last transaction of each connection, which the next one waits for. */
+const lastOf = new WeakMap<pg.Client, Promise<unknown>>()
+
+/** One after another on one connection, whoever asks for them. */
+export const inTransaction = <A>(client: pg.Client, work: () => Promise<A>): Promise<A> => {
+  const before = lastOf.get(client) ?? Promise.resolve()
+  const made = before.catch(() => {}).then(() => transaction(client, work))
+  lastOf.set(client, made)
+  return made
+}
+const transaction = async <A>(client: pg.Client, work: () => Promise<A>): Promise<A> => {
   await client.query('BEGIN')
   try {
     const made = await work()

@@ -3,6 +3,7 @@ import type { PrimaryTable } from '../../../adapters/content/primary/columns.ts'
 import { changedSince, countOf, digestOf, markNow, timesOf } from '../../../adapters/content/primary/poll.ts'
 import { note } from '../../../adapters/content/primary/record.ts'
 import { storeChanges } from '../../../adapters/content/primary/store.ts'
+import { type AccessWatch, watchAccess } from './access-watch.ts'
 import { type FollowRun, inTransaction, sweep, tellSkipped } from './following.ts'
 
 const HOUR_MS = 3_600_000
@@ -44,16 +45,24 @@ const sweepAll = async (run: FollowRun, tables: ReadonlyArray<PrimaryTable>, mar
   await note(here, { marks, ...(doubted.length === 0 ? { sweptAt: new Date(run.now()) } : {}) })
 }
 
-const pollTable = async (run: FollowRun, table: PrimaryTable, marks: Marks): Promise<void> => {
+/** `between`: what else is due while much is read. */
+const pollTable = async (
+  run: FollowRun,
+  table: PrimaryTable,
+  marks: Marks,
+  { watch, between }: { readonly watch: AccessWatch; readonly between: () => Promise<void> },
+): Promise<void> => {
   const { here, control } = run
   const mark = marks[table.name]
-  if (mark === undefined) return sweepAll(run, [table], marks)
+  if (mark === undefined) return watch.during(() => sweepAll(run, [table], marks))
   if (timesOf(table).length === 0) {
     if ((await digestOf(control, table)) !== mark) await sweepAll(run, [table], marks)
     return
   }
   const next = await markNow(control)
-  for await (const raws of changedSince(control, table, mark)) {
+  let readAt = performance.now()
+  for await (const read of changedSince(control, table, mark)) {
+    const raws = watch.notOlder(table, read, readAt)
     const taken = await inTransaction(here, async () => {
       const stored = await storeChanges(
         here,
@@ -64,6 +73,8 @@ const pollTable = async (run: FollowRun, table: PrimaryTable, marks: Marks): Pro
     })
     tellSkipped(run.logger, taken)
     if (run.signal.aborted) throw new Error('stopped')
+    await between()
+    readAt = performance.now()
   }
   marks[table.name] = next
 }
@@ -73,11 +84,35 @@ const hasOtherCount = async (run: FollowRun, table: PrimaryTable, marks: Marks):
   return String(more) !== marks[`${table.name} more`]
 }
 
+/** Asks every table once. One that does not say when its rows changed is looked at again while the others have much to read. */
+const pollOnce = async (run: FollowRun, marks: Marks, watch: AccessWatch): Promise<void> => {
+  const isTimed = (table: PrimaryTable) => timesOf(table).length > 0
+  let asked = Number.NEGATIVE_INFINITY
+  const pollUntimed = async (): Promise<void> => {
+    if (performance.now() - asked < run.pollMs) return
+    for (const table of run.primary.tables)
+      if (!isTimed(table)) await pollTable(run, table, marks, { watch, between: async () => {} })
+    asked = performance.now()
+  }
+  await pollUntimed()
+  for (const table of run.primary.tables)
+    if (isTimed(table)) await pollTable(run, table, marks, { watch, between: pollUntimed })
+}
+
 /** Ends when the primary may allow streaming by now (after `againMs`), or by throwing. */
 export const pollPrimary = async (run: FollowRun, reason: string, againMs: number | null): Promise<void> => {
+  await note(run.here, { way: 'polling', reason, copied: false })
+  const watch = watchAccess(run, run.accessMs)
+  try {
+    await pollUntil(run, againMs, watch)
+  } finally {
+    await watch.stop()
+  }
+}
+
+const pollUntil = async (run: FollowRun, againMs: number | null, watch: AccessWatch): Promise<void> => {
   const { here, primary, bookmark, now } = run
   const began = now()
-  await note(here, { way: 'polling', reason, copied: false })
   const isKnown = bookmark.primaryId === primary.id
   const marks: Marks = isKnown ? { ...bookmark.marks } : {}
   let sweptAt = isKnown ? (bookmark.sweptAt?.getTime() ?? 0) : 0
@@ -86,17 +121,18 @@ export const pollPrimary = async (run: FollowRun, reason: string, againMs: numbe
     const from = now()
     if (sweptAt < lastNight(from, run.sweepHour)) {
       await note(here, { state: 'copying' })
-      await sweepAll(run, primary.tables, marks)
+      await watch.during(() => sweepAll(run, primary.tables, marks))
       await note(here, { primaryId: primary.id })
       sweptAt = now()
     }
+    watch.check()
     const asked = now()
-    for (const table of primary.tables) await pollTable(run, table, marks)
+    await pollOnce(run, marks, watch)
     const took = now() - asked
     if (from - countedAt >= COUNT_MS) {
       countedAt = from
       for (const table of primary.tables)
-        if (await hasOtherCount(run, table, marks)) await sweepAll(run, [table], marks)
+        if (await hasOtherCount(run, table, marks)) await watch.during(() => sweepAll(run, [table], marks))
     }
     await note(here, {
       marks,

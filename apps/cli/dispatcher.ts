@@ -27,14 +27,15 @@ const isHelp = (word: string): boolean => word === '--help' || word === '-h'
 const asText = (value: unknown): string =>
   JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? String(part) : part))
 
+const linesOf = (text: string): string[] => text.split('\n').filter((line) => line !== '')
+
 /** JSON for programs, for a command that has none of its own: how it ended, what it found, and what it printed, line by line. */
 const withJson = async (run: (io: Io) => Promise<number>, io: Io): Promise<number> => {
   const [out, err]: [string[], string[]] = [[], []]
-  const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '')
   let data: unknown = null
   const code = await run({
-    out: (text) => void out.push(...lines(text)),
-    err: (text) => void err.push(...lines(text)),
+    out: (text) => void out.push(...linesOf(text)),
+    err: (text) => void err.push(...linesOf(text)),
     data: (value) => {
       data = value
     },
@@ -109,8 +110,31 @@ export const runCommand = async (command: Command, args: ReadonlyArray<string>, 
   return carryOut((await word.load()).run, rest, io, () => usageOfWord(command, word))
 }
 
-/** Ends with the exit code. */
+/** Ends with the exit code. With --json there is JSON on the output whatever happens: of what failed before it printed anything,
+ *  the sentences, which go to the other output too. */
 export const presence = async (
+  args: ReadonlyArray<string>,
+  entries: ReadonlyArray<Entry>,
+  io: Io,
+): Promise<number> => {
+  if (!args.includes('--json') || args.some(isHelp)) return carriedOut(args, entries, io)
+  let isPrinted = false
+  const err: string[] = []
+  const code = await carriedOut(args, entries, {
+    out: (text) => {
+      isPrinted = true
+      io.out(text)
+    },
+    err: (text) => {
+      err.push(...linesOf(text))
+      io.err(text)
+    },
+  })
+  if (!isPrinted && code !== 0) io.out(asText({ ok: false, exit_code: code, data: null, out: [], err }))
+  return code
+}
+
+const carriedOut = async (
   args: ReadonlyArray<string>,
   entries: ReadonlyArray<Entry>,
   io: Io,

@@ -1,5 +1,5 @@
 /** `presence completion bash|zsh`: a script for the shell, made from the commands' own descriptions. */
-import type { Command, Entry } from '../command.ts'
+import { type Command, type Entry, Misused } from '../command.ts'
 import { usageOf, usageOfWord } from '../usage.ts'
 
 type Offered = {
@@ -52,8 +52,11 @@ export const completionFor = (entries: ReadonlyArray<Entry>): Command => ({
     takes: '',
     says: `prints the script for ${shell}`,
     load: async () => ({
-      run: async (_args, io) => {
-        io.out(await completionOf(shell, entries))
+      run: async (args, io) => {
+        if (args.length > 0) throw new Misused(`presence completion ${shell} takes nothing more.`)
+        const script = await completionOf(shell, entries)
+        io.data?.({ shell, script })
+        io.out(script)
         return 0
       },
     }),

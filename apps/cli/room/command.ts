@@ -87,6 +87,18 @@ const replay: Run = async (args, io) => {
         `refused as the rules say (only the owner changes an admin): line ${expected.refused.join(', ')}`,
       )
     const { counts, differences } = await compare(target, crowd.of(owner), expected, { journal, watch })
+    io.data?.({
+      lines: lines.length,
+      accounts: accountsIn(lines).length,
+      space: spaceKey(space.right),
+      seconds,
+      acknowledged: journal.acknowledged,
+      slow_downs: journal.slowDowns,
+      interruptions: journal.interruptions,
+      refused: expected.refused,
+      counts,
+      differences: differences.map(({ table, what }) => ({ table, what })),
+    })
     for (const [table, count] of Object.entries(counts)) io.out(`  ${String(count).padStart(7)} ${table}`)
     for (const difference of differences.slice(0, 40))
       io.err(plain(`  ${difference.table}: ${difference.what}`))

@@ -114,6 +114,16 @@ files('compose: no secret stands in it, and each is required', () => {
   const redis = compose().services.redis?.command ?? []
   assert.match(redis[redis.indexOf('--requirepass') + 1] ?? '', /^\$\{REDIS_PASSWORD:\?.+\}$/)
 })
+files(
+  'compose: none of this program’s variables reaches the event store, which would refuse to start with them',
+  () => {
+    const { environment = {}, ...service } = compose().services.eventstore ?? assert.fail('no event store')
+    assert.equal('env_file' in service, false, 'it is given the .env of this program')
+    const ours = Object.keys(variables).filter((name) => name.startsWith('EVENTSTORE_'))
+    assert.ok(ours.length > 0)
+    for (const name of Object.keys(environment)) assert.equal(ours.includes(name), false, name)
+  },
+)
 files('compose: what it gives the server and the projector is a valid configuration for production', () => {
   const env = {
     POSTGRES_PASSWORD: 'abc',

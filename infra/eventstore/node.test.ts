@@ -10,7 +10,7 @@ import * as assert from 'uvu/assert'
 import { createCertificate } from './contract/certificate.ts'
 import { backupLog, restoreLog } from './log/backup.ts'
 import { startNode } from './node.ts'
-import { OperationsService, operations } from './protocol/stubs.ts'
+import { OperationsService, operations, shared } from './protocol/stubs.ts'
 import { until } from './testing/until.ts'
 
 const test = suite('the node')
@@ -218,6 +218,27 @@ test('given hidden events, when scavenged, then they are gone from $all and numb
   assert.is((await client.appendToStream('gone', event())).nextExpectedRevision, 3n)
   raw.close()
   await client.dispose()
+  await node.close()
+})
+
+test('told to shut down, then it answers before it goes', async () => {
+  const told: string[] = []
+  const node = await startNode({ dataDir: fresh(), onShutdown: () => told.push('it goes') })
+  const { makeGenericClientConstructor } = await import('@grpc/grpc-js')
+  const Operations = makeGenericClientConstructor(OperationsService as never, 'Operations')
+  const raw = new Operations(`127.0.0.1:${node.port}`, credentials.createInsecure()) as unknown as {
+    shutdown: (request: unknown, metadata: Metadata, done: (error: unknown) => void) => void
+    close: () => void
+  }
+  await new Promise<void>((resolve, reject) =>
+    raw.shutdown(new shared.Empty(), new Metadata(), (error) => {
+      if (error !== null) return reject(error)
+      told.push('answered')
+      resolve()
+    }),
+  )
+  await until('it goes', () => told.length === 2)
+  raw.close()
   await node.close()
 })
 

@@ -6,6 +6,7 @@ import { usersService } from './auth/service.ts'
 import { createUsers, type Users } from './auth/users.ts'
 import { createScavenger, type Scavenger } from './log/scavenge.ts'
 import { openStorage, type Storage } from './log/storage.ts'
+import { createOwnProjections, type OwnProjections } from './projections/own-projections.ts'
 import { createProjections, type Projections } from './projections/projections.ts'
 import { projectionsService } from './projections/projections-service.ts'
 import {
@@ -86,6 +87,7 @@ type Parts = {
   readonly registry: Registry
   readonly scavenger: Scavenger
   readonly projected: Projections
+  readonly own: OwnProjections
   readonly maxAppendSize: number
   readonly onShutdown: () => void
 }
@@ -146,8 +148,8 @@ const addOperations = (add: Add, { guard, scavenger, registry, onShutdown }: Par
   add(OperationsService.restartPersistentSubscriptions, operations.restartPersistentSubscriptions)
 }
 
-const addProjections = (handlers: Handlers, add: Add, { storage, projected, guard }: Parts): void => {
-  const service = projectionsService(storage, projected, guard)
+const addProjections = (handlers: Handlers, add: Add, { storage, projected, own, guard }: Parts): void => {
+  const service = projectionsService(storage, { system: projected, own }, guard)
   handlers.set(
     ProjectionsService.statistics.path,
     streaming(ProjectionsService.statistics, service.statistics),
@@ -158,9 +160,9 @@ const addProjections = (handlers: Handlers, add: Add, { storage, projected, guar
   add(ProjectionsService.result, service.result)
   add(ProjectionsService.restartSubsystem, service.restartSubsystem)
   add(ProjectionsService.create, service.create)
-  add(ProjectionsService.update, service.changed)
-  add(ProjectionsService.delete, service.changed)
-  add(ProjectionsService.reset, service.changed)
+  add(ProjectionsService.update, service.update)
+  add(ProjectionsService.delete, service.delete)
+  add(ProjectionsService.reset, service.reset)
 }
 
 const addUsers = (
@@ -205,6 +207,7 @@ export const startNode = async ({
   const hub = createHub()
   const appender = createAppender(storage, hub.publish, { lagMs })
   const projected = createProjections(storage, appender, hub, projections)
+  const own = createOwnProjections({ storage, appender, hub }, (name) => projected.get(name) !== undefined)
   const registry = createRegistry(storage, appender, hub)
   announceLog(storage, appender)
   if (users !== undefined) announceFirst(storage, appender, users.list())
@@ -217,6 +220,7 @@ export const startNode = async ({
     registry,
     scavenger,
     projected,
+    own,
     maxAppendSize,
     onShutdown,
   }
@@ -253,6 +257,7 @@ export const startNode = async ({
         scavenger.close()
         registry.close()
         projected.close()
+        own.close()
         appender.drain()
         grpc.close()
         await listener.close()

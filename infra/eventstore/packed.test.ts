@@ -10,6 +10,7 @@ import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { temporaryDirectory } from './testing/directory.ts'
+import { until } from './testing/until.ts'
 
 const here = import.meta.dirname
 const modules = join(here, '../../node_modules')
@@ -55,7 +56,7 @@ test.before((context) => {
   context.app = installed()
 })
 
-test('given the archive alone, when npx starts it, then a client appends and reads, and it stops at a signal', async ({
+test('given the archive alone, when npx starts it, then a client appends, reads and projects, and it stops at a signal', async ({
   app,
 }) => {
   const child = spawn('npx', ['dlux-eventstore', '--port', '0', '--data', join(app, 'data')], {
@@ -71,6 +72,11 @@ test('given the archive alone, when npx starts it, then a client appends and rea
   const event = jsonEvent({ type: 'OrderPlaced', data: { item: 'tea' } })
   assert.is((await client.appendToStream('orders-1', event)).nextExpectedRevision, 0n)
   for await (const read of client.readStream('orders-1')) assert.equal(read.event?.data, { item: 'tea' })
+  await client.createProjection(
+    'orders',
+    "fromStream('orders-1').when({ $init: () => 0, OrderPlaced: (n) => n + 1 })",
+  )
+  await until('it has counted', async () => (await client.getProjectionState('orders')) === 1)
   await client.dispose()
   const ended = once(child, 'close')
   process.kill(-child.pid!, 'SIGTERM')

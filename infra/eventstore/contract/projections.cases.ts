@@ -332,10 +332,6 @@ contract(
         assert.is(found?.projectionStatus, 'Stopped', name)
       }
     })
-    test('a user’s own projection: refused, with the reason', async (kit) => {
-      const { error } = await failure(kit.client.createProjection(unique(), 'fromAll().when({})'))
-      assert.match(String(error.message), /UNIMPLEMENTED: .*system projections alone/)
-    })
     for (const stream of ['$streams', '$ce-contract', '$et-Happened', '$bc-contract', '$category-contract'])
       test(`${stream} is not there`, async (kit) => {
         await kit.append(unique(), kit.events(1))

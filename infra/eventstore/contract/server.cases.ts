@@ -59,6 +59,7 @@ contract(
       ['streams/read', ['position', 'events']],
       ['streams/batchappend', ['deadline_duration']],
       ['persistentsubscriptions/read', ['stream', 'all']],
+      ['projections/create', ['track_emitted_streams']],
     ] as const)
       test(`ServerFeatures: ${method} can do ${features.join(' and ')}`, async (kit) => {
         const path = '/event_store.client.server_features.ServerFeatures/GetSupportedMethods'
@@ -66,6 +67,10 @@ contract(
         const found = methods.find((one) => `${text(one, 2)}/${text(one, 1)}`.endsWith(`.${method}`))
         assert.equal(found?.get(3)?.map(String), [...features])
       })
+    test('$all has no statistics of the server, since nobody has asked for them', async (kit) => {
+      const read = await kit.readAll({ maxCount: 200 })
+      assert.not.ok(read.some(({ event }) => event!.streamId.startsWith('$stats')))
+    })
     test('an unknown service: unimplemented', async (kit) => {
       assert.is(await refusalOf(kit.raw.call('/event_store.client.nothing.Nothing/Read')), '12')
     })

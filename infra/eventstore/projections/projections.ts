@@ -33,7 +33,7 @@ const categoryOf = (stream: string): string | undefined => {
 }
 
 /** The system projections of this node, by the names that a real one gives them. */
-export const PROJECTIONS = [
+const PROJECTIONS = [
   '$by_category',
   '$by_event_type',
   '$by_correlation_id',

@@ -97,5 +97,10 @@ export const loginConflict = (login: string): GrpcError =>
   make(status.FAILED_PRECONDITION, 'Conflict.', { exception: 'user-conflict', 'login-name': login })
 export const scavengeNotFound = (id: string): GrpcError =>
   make(status.NOT_FOUND, 'Scavenge id was invalid.', { exception: 'scavenge-not-found', 'scavenge-id': id })
+export const projectionExists = (name: string): GrpcError =>
+  make(status.ALREADY_EXISTS, `Conflict: projection '${name}' exists already.`)
+/** As a real node, which does not answer before the client's deadline. */
+export const projectionHasNoState = (name: string, why: string): GrpcError =>
+  make(status.DEADLINE_EXCEEDED, `Projection '${name}' has no state: ${why}`)
 export const projectionNotFound = (name: string): GrpcError =>
   make(status.NOT_FOUND, `Projection '${name}' not found`)

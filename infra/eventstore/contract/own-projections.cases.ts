@@ -1,0 +1,258 @@
+import * as assert from 'uvu/assert'
+import { type Add, contract, failure, type Kit, unique, until } from './kit.ts'
+
+const counting = (stream: string): string => `fromStream('${stream}').when({
+  $init() { return { count: 0 } },
+  Happened(state) { state.count += 1 },
+})`
+
+/** Waits for a state or result that is as it should be, since projections follow in the background. */
+const becomes = async <T>(of: () => Promise<T>, wanted: T): Promise<void> => {
+  let last: unknown
+  try {
+    await until(async () => {
+      last = await of().catch((error: Error) => error.message)
+      return JSON.stringify(last) === JSON.stringify(wanted)
+    })
+  } catch {
+    assert.equal(last, wanted)
+  }
+}
+const stateOf = (kit: Kit, name: string, partition?: string) => () =>
+  kit.client.getProjectionState<unknown>(name, partition === undefined ? {} : { partition })
+const resultOf = (kit: Kit, name: string) => () => kit.client.getProjectionResult<unknown>(name)
+const statusOf = (kit: Kit, name: string) => async (): Promise<string> =>
+  (await kit.client.getProjectionStatus(name)).projectionStatus
+const typesIn = (kit: Kit, stream: string) => async (): Promise<string[]> =>
+  (await kit.read(stream).catch(() => [])).map(({ event }) => event!.type)
+
+const states = (test: Add): void => {
+  test('one stream: the state after each of its events, from the first on and as they come', async (kit) => {
+    const [name, stream] = [unique('p'), unique()]
+    await kit.append(stream, kit.events(2, 'Happened'))
+    await kit.client.createProjection(name, counting(stream))
+    await becomes(stateOf(kit, name), { count: 2 })
+    await kit.append(stream, [...kit.events(1, 'Other'), ...kit.events(3, 'Happened')])
+    await becomes(stateOf(kit, name), { count: 5 })
+    await becomes(resultOf(kit, name), { count: 5 })
+  })
+  test('a state before the first event: an empty object', async (kit) => {
+    const name = unique('p')
+    await kit.client.createProjection(name, counting(unique()))
+    assert.equal(await stateOf(kit, name)(), {})
+  })
+  test('what a handler gives back is the state', async (kit) => {
+    const [name, stream] = [unique('p'), unique()]
+    await kit.client.createProjection(
+      name,
+      `fromStream('${stream}').when({ $init: () => 0, $any: (state, event) => state + event.data.n })`,
+    )
+    await kit.append(
+      stream,
+      [1, 2, 4].map((n) => kit.lib.jsonEvent({ type: 'Added', data: { n } })),
+    )
+    await becomes(stateOf(kit, name), 7)
+  })
+  test('several streams: in the order of the log', async (kit) => {
+    const [name, a, b] = [unique('p'), unique(), unique()]
+    await kit.client.createProjection(
+      name,
+      `fromStreams(['${a}', '${b}']).when({ $init: () => [], $any(seen, { streamId, sequenceNumber }) { seen.push(sequenceNumber + '@' + streamId) } })`,
+    )
+    for (const stream of [a, b, a]) await kit.append(stream, kit.events(1))
+    await becomes(stateOf(kit, name), [`0@${a}`, `0@${b}`, `1@${a}`])
+  })
+  test('$all: what is appended anywhere, links left out', async (kit) => {
+    const [name, type] = [unique('p'), unique('Type').replaceAll('-', '')]
+    await kit.client.createProjection(
+      name,
+      `fromAll().when({ $init: () => ({ n: 0 }), ${type}(state) { state.n++ } })`,
+    )
+    for (const stream of [unique(), unique()]) await kit.append(stream, kit.events(2, type))
+    await becomes(stateOf(kit, name), { n: 4 })
+  })
+  test('a category by stream: a state for each of its streams', async (kit) => {
+    const [name, category] = [unique('p'), unique('cat').replaceAll('-', '')]
+    await kit.client.createProjection(
+      name,
+      `fromCategory('${category}').foreachStream().when({ $init: () => ({ n: 0 }), $any(state) { state.n++ } })`,
+    )
+    await kit.append(`${category}-a`, kit.events(2))
+    await kit.append(`${category}-b`, kit.events(3))
+    await becomes(stateOf(kit, name, `${category}-a`), { n: 2 })
+    await becomes(stateOf(kit, name, `${category}-b`), { n: 3 })
+  })
+  test('partitionBy: a state for each that the function names, none where it names none', async (kit) => {
+    const [name, stream] = [unique('p'), unique()]
+    await kit.client.createProjection(
+      name,
+      `fromStream('${stream}').partitionBy((event) => event.data.of).when({ $init: () => ({ n: 0 }), $any(state) { state.n++ } })`,
+    )
+    await kit.append(
+      stream,
+      ['x', 'y', 'x', undefined].map((of) =>
+        kit.lib.jsonEvent({ type: 'Happened', data: of === undefined ? {} : { of } }),
+      ),
+    )
+    await becomes(stateOf(kit, name, 'x'), { n: 2 })
+    await becomes(stateOf(kit, name, 'y'), { n: 1 })
+  })
+  test('transformBy: the result is made of the state, and outputState writes each', async (kit) => {
+    const [name, stream] = [unique('p'), unique()]
+    await kit.client.createProjection(
+      name,
+      `fromStream('${stream}').when({ $init: () => ({ n: 0 }), $any(state) { state.n++ } }).transformBy((state) => ({ twice: 2 * state.n })).outputState()`,
+    )
+    await kit.append(stream, kit.events(3))
+    await becomes(resultOf(kit, name), { twice: 6 })
+    await becomes(stateOf(kit, name), { n: 3 })
+    await becomes(typesIn(kit, `$projections-${name}-result`), ['Result', 'Result', 'Result'])
+  })
+}
+
+const emitting = (test: Add): void => {
+  test('emit and linkTo: events of its own, and links to those it was given', async (kit) => {
+    const [name, stream] = [unique('p'), unique()]
+    await kit.client.createProjection(
+      name,
+      `fromStream('${stream}').when({ Happened(state, event) { emit('${stream}-out', 'Emitted', { of: event.sequenceNumber }, { by: 'it' }); linkTo('${stream}-links', event) } })`,
+      { emitEnabled: true },
+    )
+    await kit.append(stream, kit.events(2, 'Happened'))
+    await becomes(typesIn(kit, `${stream}-out`), ['Emitted', 'Emitted'])
+    const out = await kit.read(`${stream}-out`)
+    assert.equal(
+      out.map(({ event }) => event!.data),
+      [{ of: 0 }, { of: 1 }],
+    )
+    const links = await kit.read(`${stream}-links`, { resolveLinkTos: true })
+    assert.equal(
+      links.map(({ event }) => `${event!.revision}@${event!.streamId}`),
+      [`0@${stream}`, `1@${stream}`],
+    )
+    assert.is((await failure(kit.read(`$projections-${name}-emittedstreams`))).type, 'stream-not-found')
+  })
+  test('where emitted streams are tracked, they are listed once, and deleted with it', async (kit) => {
+    const [name, stream] = [unique('p'), unique()]
+    await kit.client.createProjection(
+      name,
+      `fromStream('${stream}').when({ $any() { emit('${stream}-out', 'Emitted', {}, {}) } })`,
+      { emitEnabled: true, trackEmittedStreams: true },
+    )
+    await kit.append(stream, kit.events(3))
+    await becomes(typesIn(kit, `${stream}-out`), ['Emitted', 'Emitted', 'Emitted'])
+    assert.equal(await typesIn(kit, `$projections-${name}-emittedstreams`)(), ['$StreamTracked'])
+    await kit.client.disableProjection(name)
+    await kit.client.deleteProjection(name, { deleteEmittedStreams: true })
+    await until(async () => (await failure(kit.read(`${stream}-out`))).type === 'stream-not-found')
+  })
+  test('emit without leave: it is faulted, with the reason', async (kit) => {
+    const [name, stream] = [unique('p'), unique()]
+    await kit.client.createProjection(name, `fromStream('${stream}').when({ $any() { emit('x', 'Y', {}) } })`)
+    await kit.append(stream, kit.events(1))
+    await becomes(statusOf(kit, name), 'Faulted')
+    assert.match((await kit.client.getProjectionStatus(name)).stateReason, /emit/)
+  })
+}
+
+const life = (test: Add): void => {
+  test('stopped, aborted and enabled again: it goes on where it was', async (kit) => {
+    const [name, stream] = [unique('p'), unique()]
+    await kit.client.createProjection(name, counting(stream))
+    await kit.append(stream, kit.events(2, 'Happened'))
+    await becomes(stateOf(kit, name), { count: 2 })
+    await kit.client.disableProjection(name)
+    assert.is(await statusOf(kit, name)(), 'Stopped')
+    await kit.append(stream, kit.events(1, 'Happened'))
+    await kit.client.enableProjection(name)
+    await becomes(stateOf(kit, name), { count: 3 })
+    await kit.client.abortProjection(name)
+    assert.is(await statusOf(kit, name)(), 'Aborted')
+  })
+  test('reset: it begins anew', async (kit) => {
+    const [name, stream] = [unique('p'), unique()]
+    await kit.client.createProjection(name, counting(stream))
+    await kit.append(stream, kit.events(2, 'Happened'))
+    await becomes(stateOf(kit, name), { count: 2 })
+    await kit.client.resetProjection(name)
+    await becomes(stateOf(kit, name), { count: 2 })
+  })
+  test('updated: the new query goes on from the state', async (kit) => {
+    const [name, stream] = [unique('p'), unique()]
+    await kit.client.createProjection(name, counting(stream))
+    await kit.append(stream, kit.events(2, 'Happened'))
+    await becomes(stateOf(kit, name), { count: 2 })
+    await kit.client.updateProjection(name, counting(stream).replace('+= 1', '+= 10'))
+    await kit.append(stream, kit.events(1, 'Happened'))
+    await becomes(stateOf(kit, name), { count: 12 })
+  })
+  test('made twice: a conflict; deleted: it is gone', async (kit) => {
+    const name = unique('p')
+    await kit.client.createProjection(name, counting(unique()))
+    assert.match(
+      String((await failure(kit.client.createProjection(name, counting(unique())))).error.message),
+      /Conflict/,
+    )
+    await kit.client.disableProjection(name)
+    await kit.client.deleteProjection(name)
+    await until(async () =>
+      /NOT_FOUND|not found/i.test(String((await failure(statusOf(kit, name)())).error.message)),
+    )
+  })
+  test('a query that can’t be read: it is faulted, with the reason', async (kit) => {
+    const name = unique('p')
+    await kit.client.createProjection(name, 'fromAll().when({')
+    await becomes(statusOf(kit, name), 'Faulted')
+    assert.ok((await kit.client.getProjectionStatus(name)).stateReason.length > 0)
+  })
+  test('a handler that throws: it is faulted there, and what came before it counts once', async (kit) => {
+    const [name, stream] = [unique('p'), unique()]
+    await kit.client.createProjection(
+      name,
+      `fromStream('${stream}').when({ $init: () => ({ n: 0 }), Happened(state) { state.n++ }, Bad(state) { state.n = 99; throw new Error('I can not') } })`,
+    )
+    await kit.append(stream, [...kit.events(2, 'Happened'), ...kit.events(1, 'Bad')])
+    await becomes(statusOf(kit, name), 'Faulted')
+    assert.match((await kit.client.getProjectionStatus(name)).stateReason, /I can not/)
+  })
+}
+
+contract(
+  'projections of one’s own',
+  (test) => {
+    for (const cases of [states, emitting, life]) cases(test)
+  },
+  'projections',
+)
+
+contract(
+  'projections of one’s own on a node that is killed',
+  (test) => {
+    test('given kill -9 while one emits, when started again, then each event counts and is emitted for once', async (kit) => {
+      const [name, stream] = [unique('p'), unique()]
+      await kit.client.createProjection(
+        name,
+        `fromStream('${stream}').when({ $init: () => ({ n: 0 }), $any(state, event) { state.n++; emit('${stream}-out', 'Emitted', { of: event.sequenceNumber }) } })`,
+        { emitEnabled: true },
+      )
+      const writing = Promise.allSettled(
+        Array.from({ length: 100 }, async () => kit.append(stream, kit.events(10))),
+      )
+      await until(async () => (await typesIn(kit, `${stream}-out`)()).length > 0)
+      await kit.store().kill()
+      await writing
+      await kit.store().restart()
+      const again = kit.as(null)
+      await until(async () => (await again.readAll({ maxCount: 1 }).catch(() => [])).length > 0)
+      const stored = (await again.read(stream)).length
+      await becomes(stateOf(again, name), { n: stored })
+      const out = await again.read(`${stream}-out`)
+      assert.equal(
+        out.map(({ event }) => (event!.data as { readonly of: number }).of),
+        Array.from({ length: stored }, (_, n) => n),
+      )
+    })
+  },
+  'own',
+  'alone',
+)

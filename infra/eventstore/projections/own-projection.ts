@@ -1,0 +1,186 @@
+/** A client's own projection: follows the log, gives its query what it asks for, and writes in one transaction what came of it, its
+ *  states and how far it came. So each event counts once, whatever happens to the process. */
+import type { Storage } from '../log/storage.ts'
+import { breathe } from '../server/grpc.ts'
+import type { Appender } from '../streams/append.ts'
+import type { Hub } from '../subscriptions/hub.ts'
+import type { OwnSettings, OwnStore } from './own-store.ts'
+import { isOnce, nextOf, outcomesOf, writesOf } from './own-work.ts'
+import { type RunningQuery, startQuery } from './query.ts'
+import type { QueryOutcome } from './query-worker.ts'
+
+export type OwnParts = { readonly storage: Storage; readonly appender: Appender; readonly hub: Hub }
+type Status = 'Running' | 'Stopped' | 'Aborted' | 'Faulted' | 'Completed'
+export type OwnProjection = ReturnType<typeof createOwnProjection>
+
+/** Where nothing is of interest, the place is written down after so many events. */
+const SAVE_EVERY = 2_000
+/** After a commit that failed (a full disk, say). */
+const RETRY_MS = 1_000
+
+export const createOwnProjection = (
+  { storage, appender, hub }: OwnParts,
+  store: OwnStore,
+  settings: OwnSettings,
+  begins: { readonly isOn: boolean },
+) => {
+  const { name } = settings
+  const own = { settings, store }
+  let status: Status = begins.isOn ? 'Running' : 'Stopped'
+  let reason = ''
+  let checkpoint = store.checkpoint()
+  let unsaved = 0
+  let processed = 0
+  let isBusy = false
+  /** Whether there may be something new since it last looked. */
+  let isAsked = false
+  /** Counts what was asked of it: work that was begun before is not written. */
+  let turns = 0
+  let query: RunningQuery | undefined
+  let retry: NodeJS.Timeout | undefined
+
+  const dropQuery = (): void => {
+    query?.close()
+    query = undefined
+  }
+  const fail = (error: unknown): void => {
+    dropQuery()
+    status = 'Faulted'
+    reason = error instanceof Error ? error.message : String(error)
+  }
+
+  /** False if nothing was written. */
+  const commit = (
+    turn: number,
+    position: number,
+    { writes, tracked, done }: ReturnType<typeof writesOf> & { readonly done: ReadonlyArray<QueryOutcome> },
+  ): Promise<boolean> =>
+    new Promise((resolve) =>
+      appender.alongside({
+        write: (insert) => {
+          if (turn !== turns) return
+          for (const { stream, event } of writes) insert(stream, event)
+          for (const outcome of done) if (outcome !== null) store.keepState(outcome)
+          for (const stream of tracked) store.track(stream)
+          store.keepCheckpoint(position)
+        },
+        done: resolve,
+      }),
+    )
+
+  const begin = async (turn: number): Promise<RunningQuery | undefined> => {
+    if (query !== undefined)
+      return query
+      // Both at one moment: a commit may have been under way when it was stopped.
+    ;[checkpoint, unsaved] = [store.checkpoint(), 0]
+    const started = await startQuery({ ...settings, kept: store.states() })
+    if (turn !== turns) {
+      started.close()
+      return undefined
+    }
+    query = started
+    return started
+  }
+
+  /** True if there may be more to do. */
+  const advance = async (turn: number): Promise<boolean> => {
+    const running = await begin(turn)
+    if (running === undefined) return true
+    const { seen, positions, last } = nextOf(storage, own, running.definition, checkpoint)
+    if (last === checkpoint) {
+      if (!isOnce(settings)) return false
+      stop('Completed')
+      store.keepOn(false)
+      return false
+    }
+    if (seen.length === 0) {
+      unsaved += last - checkpoint
+      checkpoint = last
+      if (unsaved >= SAVE_EVERY) store.keepCheckpoint(last)
+      if (unsaved >= SAVE_EVERY) unsaved = 0
+      return true
+    }
+    const { done, failed } = await outcomesOf(own, running, seen)
+    if (turn !== turns) return true
+    const place = failed === undefined ? last : (positions[failed.at - 1] ?? checkpoint)
+    const isKept = await commit(turn, place, { ...writesOf(own, running.definition, done, seen), done })
+    if (turn !== turns) return true
+    if (!isKept) {
+      dropQuery()
+      retry = setTimeout(step, RETRY_MS)
+      return false
+    }
+    ;[checkpoint, unsaved] = [place, 0]
+    processed += done.filter((outcome) => outcome !== null).length
+    if (failed !== undefined) {
+      const { sequenceNumber, streamId } = seen[failed.at]!
+      throw new Error(`${failed.why} (at ${sequenceNumber}@${streamId})`)
+    }
+    return true
+  }
+
+  const tryToAdvance = async (): Promise<boolean> => {
+    const turn = turns
+    try {
+      return await advance(turn)
+    } catch (error) {
+      // Stopped meanwhile, it was ended for that.
+      if (turn === turns) fail(error)
+      return turn !== turns
+    }
+  }
+  const work = async (): Promise<void> => {
+    isBusy = true
+    do {
+      isAsked = false
+      while (status === 'Running' && (await tryToAdvance())) await breathe()
+    } while (isAsked && status === 'Running')
+    isBusy = false
+  }
+  const step = (): void => {
+    isAsked = true
+    if (!isBusy && status === 'Running') void work()
+  }
+  const stop = (as: Status): void => {
+    turns++
+    clearTimeout(retry)
+    status = as
+    reason = ''
+    dropQuery()
+  }
+
+  const unlisten = hub.listen(step)
+  setImmediate(step)
+  return {
+    name,
+    settings,
+    status: (): Status => status,
+    reason: (): string => reason,
+    isOn: (): boolean => status === 'Running',
+    position: (): number => checkpoint,
+    processed: (): number => processed,
+    /** Begun again where it was left, or stopped. Kept over a restart. */
+    turn: (on: boolean): void => {
+      if (on && status === 'Running') return
+      stop(on ? 'Running' : 'Stopped')
+      store.keepOn(on)
+      setImmediate(step)
+    },
+    abort: (): void => {
+      stop('Aborted')
+      store.keepOn(false)
+    },
+    /** From the first event on, with no states. */
+    reset: (): void => {
+      const was = status
+      stop(was === 'Faulted' ? 'Running' : was)
+      store.reset()
+      ;[checkpoint, unsaved, processed] = [-1, 0, 0]
+      setImmediate(step)
+    },
+    close: (): void => {
+      stop('Stopped')
+      unlisten()
+    },
+  }
+}

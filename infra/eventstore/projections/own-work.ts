@@ -1,0 +1,156 @@
+/** What a client's own projection does with a batch: which events its query sees, what comes of them, and what is written. */
+import type { Storage } from '../log/storage.ts'
+import {
+  decodeBody,
+  locateNames,
+  type Names,
+  type ProposedEvent,
+  type StoredEvent,
+} from '../protocol/record.ts'
+import { follow, isLink } from '../streams/links.ts'
+import type { OwnSettings, OwnStore } from './own-store.ts'
+import { type RunningQuery, startQuery } from './query.ts'
+import type { QueryAnswer, QueryDefinition, QueryEvent, QueryOutcome } from './query-worker.ts'
+
+export type Own = { readonly settings: OwnSettings; readonly store: OwnStore }
+type Write = { readonly stream: string; readonly event: ProposedEvent }
+
+/** Events, and about how many bytes, that are looked at or given to the query at a time. */
+const BATCH = 200
+const BATCH_BYTES = 4 * 1024 * 1024
+
+const names: Names = { nameStart: 0, nameEnd: 0, typeStart: 0, typeEnd: 0 }
+
+/** Those up to the log's end as it was when they were made. */
+export const isOnce = ({ mode }: OwnSettings): boolean => mode !== 'Continuous'
+
+/** The stream that a category's link names as the event's. */
+const ownerIn = (linkMetadata: string): string | undefined => {
+  if (!linkMetadata.includes('"$o"')) return undefined
+  try {
+    const { $o } = JSON.parse(linkMetadata) as { readonly $o?: unknown }
+    return typeof $o === 'string' ? $o : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The event as the query sees it, undefined if it is none of its business. */
+const seenBy = (
+  storage: Storage,
+  definition: QueryDefinition,
+  stored: StoredEvent,
+): QueryEvent | undefined => {
+  const { all, streams, withLinks } = definition
+  locateNames(stored.body, names)
+  const link = isLink(stored.body)
+  if (!streams.includes(stored.body.toString('utf8', names.nameStart, names.nameEnd))) {
+    if (!all || (link && !withLinks)) return undefined
+  }
+  const target = link ? follow(storage, stored) : stored
+  if (target === undefined) return undefined
+  const { id, stream, type, contentType, created, data, metadata } = decodeBody(target.body)
+  const linkMetadata = link ? decodeBody(stored.body).metadata.toString('utf8') : ''
+  return {
+    streamId: stream,
+    ownStream: ownerIn(linkMetadata) ?? stream,
+    eventType: type,
+    eventId: id,
+    sequenceNumber: target.revision,
+    created: new Date(Number(created / 10_000n)).toISOString(),
+    isJson: contentType === 'application/json',
+    data: data.toString('utf8'),
+    metadata: metadata.toString('utf8'),
+    linkMetadata,
+  }
+}
+
+const proposed = (type: string, data: string, metadata: object): ProposedEvent => ({
+  id: crypto.randomUUID(),
+  type,
+  contentType: type === '$>' || type === '$@' ? 'application/octet-stream' : 'application/json',
+  data: Buffer.from(data),
+  metadata: Buffer.from(JSON.stringify(metadata)),
+})
+
+/** The stream of a projection's results, of one of its partitions if that is named. */
+const resultsOf = (name: string, { resultStream }: QueryDefinition, partition: string): string =>
+  partition === ''
+    ? (resultStream ?? `$projections-${name}-result`)
+    : `$projections-${name}-${partition}-result`
+
+export const trackedIn = (name: string): string => `$projections-${name}-emittedstreams`
+
+/** The next events after `from`, a position, and how far they reach. */
+export const nextOf = (storage: Storage, { settings }: Own, definition: QueryDefinition, from: number) => {
+  const seen: QueryEvent[] = []
+  /** Of those. */
+  const positions: number[] = []
+  let [bytes, last] = [0, from]
+  for (const stored of storage.allForwards(from + 1, BATCH)) {
+    if (isOnce(settings) && stored.position > settings.end) break
+    last = stored.position
+    const event = seenBy(storage, definition, stored)
+    if (event === undefined) continue
+    seen.push(event)
+    positions.push(stored.position)
+    bytes += stored.body.length
+    if (bytes > BATCH_BYTES) break
+  }
+  return { seen, positions, last }
+}
+
+/** What came of the events; where one fails, of those before it, with the reason. */
+export const outcomesOf = async (
+  { settings, store }: Own,
+  running: RunningQuery,
+  seen: ReadonlyArray<QueryEvent>,
+): Promise<QueryAnswer> => {
+  const answer = await running.run(seen)
+  if (answer.failed === undefined || answer.failed.at === 0) return answer
+  // The one that failed may have changed a state: what came before it is made again without it.
+  const again = await startQuery({ ...settings, kept: store.states() })
+  try {
+    const { done } = await again.run(seen.slice(0, answer.failed.at))
+    return { done, failed: answer.failed }
+  } finally {
+    again.close()
+  }
+}
+
+/** What is written of a batch's outcomes, in their order. */
+export const writesOf = (
+  { settings, store }: Own,
+  definition: QueryDefinition,
+  done: ReadonlyArray<QueryOutcome>,
+  seen: ReadonlyArray<QueryEvent>,
+) => {
+  const { name } = settings
+  const writes: Write[] = []
+  const tracked = new Set<string>()
+  for (const [at, outcome] of done.entries()) {
+    if (outcome === null) continue
+    const $causedBy = seen[at]!.eventId
+    for (const [stream, type, data, metadata] of outcome.emitted) {
+      if (stream === '' || type === '' || stream === '$all' || stream.startsWith('$$'))
+        throw new Error(
+          `it emits ${type === '' ? 'an event without a type' : `to "${stream}", where nothing may be emitted`}`,
+        )
+      if (settings.isTracking && !tracked.has(stream) && !store.isTracked(stream)) {
+        tracked.add(stream)
+        writes.push({
+          stream: trackedIn(name),
+          event: proposed('$StreamTracked', JSON.stringify(stream), {}),
+        })
+      }
+      writes.push({
+        stream,
+        event: proposed(type, data, { ...(JSON.parse(metadata) as object), $causedBy }),
+      })
+    }
+    if (!definition.output || outcome.result === 'null') continue
+    const results = resultsOf(name, definition, outcome.partition)
+    writes.push({ stream: results, event: proposed('Result', outcome.result, { $causedBy }) })
+  }
+  return { writes, tracked }
+}

@@ -1,8 +1,9 @@
 /** Where somebody comes from, as far as rules need to know: a tag of their network that reveals no address. */
-import { LRUCache } from 'lru-cache'
+
 import { THIS_MACHINE } from '../domain/space/shares.ts'
 import { isLoopback, networkOf } from './addresses.ts'
 import { mac, macKey } from './auth/tokens.ts'
+import { boundedCache } from './bounded-cache.ts'
 
 const REMEMBERED = 20_000
 /** The number of hex digits: so few that each tag stands for at least 65,000 IPv4 addresses, even for somebody with the
@@ -12,7 +13,7 @@ const DIGITS = 4
 /** The same on every process that has the secret. */
 export const createNetworkTag = (secret: string): ((ip: string) => string) => {
   const key = macKey(secret, 'network')
-  const known = new LRUCache<string, string>({ max: REMEMBERED })
+  const known = boundedCache<string, string>(REMEMBERED)
   return (ip) => {
     const tagged = known.get(ip)
     if (tagged !== undefined) return tagged

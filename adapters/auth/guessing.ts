@@ -1,7 +1,8 @@
 /** Limits how many wrong proofs one address may send: each may cost a request to a Hive node, and Hive nodes turn away
  *  whoever asks too much. */
-import { LRUCache } from 'lru-cache'
+
 import { isLoopback, networkOf } from '../addresses.ts'
+import { boundedCache } from '../bounded-cache.ts'
 
 /** How many wrong proofs are allowed at once, and how many more per second. */
 const GUESSES = { burst: 60, perSecond: 1 }
@@ -18,7 +19,7 @@ export type Guessing = {
 /** `now` in ms. A loopback address belongs to a proxy or to this machine: it is not limited. */
 export const createGuessing = (now: () => number): Guessing => {
   /** When all of an address's wrong proofs are forgiven, in ms. */
-  const forgiven = new LRUCache<string, number>({ max: ADDRESSES })
+  const forgiven = boundedCache<string, number>(ADDRESSES)
   const each = 1_000 / GUESSES.perSecond
   const keyOf = (ip: string | undefined): string | null =>
     ip === undefined || isLoopback(ip) ? null : networkOf(ip)

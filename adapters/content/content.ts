@@ -1,10 +1,10 @@
 /** The content behind spaces, from `posts`, `collaboration_documents` and `collaboration_permissions`, cached until
  *  Postgres notifies a change. */
 import * as E from 'fp-ts/lib/Either.js'
-import { LRUCache } from 'lru-cache'
 import pg from 'pg'
 import { LOBBY, parseSpaceKey, type SpaceRef, spaceKey } from '../../domain/names.ts'
 import type { Clock, Content, ContentError } from '../../domain/ports.ts'
+import { boundedCache } from '../bounded-cache.ts'
 import type { Hive } from '../hive/hive.ts'
 import { listen, type NoticeListener } from '../listener.ts'
 import { within } from '../within.ts'
@@ -124,7 +124,7 @@ export const createContent = async (options: ContentOptions): Promise<ContentTab
   const post = options.hivePosts === true ? options.hive?.post : undefined
   const hivePosts = post === undefined ? null : createHivePosts(pool, { post }, clock)
   type CachedRecord = { readonly record: ContentRecord; readonly until: number }
-  const held = new LRUCache<string, CachedRecord>({ max: 20_000 })
+  const held = boundedCache<string, CachedRecord>(20_000)
   /** Until this time (by the machine's clock), the database is not waited for if there is a cached entry. */
   let strugglesUntil = 0
   /** A look-up during which the content changed is removed from here, so that its answer is not cached. */

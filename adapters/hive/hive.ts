@@ -2,9 +2,9 @@
 import type { KeyObject } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
-import { LRUCache } from 'lru-cache'
 import { isAccount } from '../../domain/names.ts'
 import type { Clock } from '../../domain/ports.ts'
+import { boundedCache } from '../bounded-cache.ts'
 import { sufficientKeys } from './account.ts'
 import { type Community, getCommunity } from './community.ts'
 import { keyObject, parseSignature, signedBy } from './keys.ts'
@@ -70,7 +70,7 @@ export const createHive = (options: HiveOptions): Hive => {
     throw new Error(
       'The Hive stand-in is never allowed with NODE_ENV=production: set HIVE_NODE to a real node.',
     )
-  const held = new LRUCache<string, CachedKeys>({ max: options.maxAccounts ?? 10_000 })
+  const held = boundedCache<string, CachedKeys>(options.maxAccounts ?? 10_000)
   const asking = new Map<string, Promise<E.Either<HiveError, AccountKeys>>>()
   const failedAt = new Map<string, number>()
   /** Good signatures, kept as long as the keys they were checked with: wallets send the same one all day. */
@@ -118,9 +118,9 @@ export const createHive = (options: HiveOptions): Hive => {
   const lookUp = <A>(
     get: (node: string, name: string) => Promise<{ readonly found: A | null; readonly standIn: boolean }>,
   ): ((name: string) => TaskEither<HiveError, A | null>) => {
-    const seen = new LRUCache<string, { readonly found: A | null; readonly until: number }>({
-      max: options.maxAccounts ?? 10_000,
-    })
+    const seen = boundedCache<string, { readonly found: A | null; readonly until: number }>(
+      options.maxAccounts ?? 10_000,
+    )
     const askingFor = new Map<string, Promise<E.Either<HiveError, A | null>>>()
     const askFor = async (name: string): Promise<E.Either<HiveError, A | null>> => {
       const causes: string[] = []

@@ -1,10 +1,10 @@
 /** A separate, smaller allowance for reads that cost the server some twenty times what others do. It is kept per network, and per account
  *  from whatever network. An answer that lasts is charged by its length while it is sent, a search for rooms by the time that it took. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { LRUCache } from 'lru-cache'
 import type { Caller } from '../../domain/identity.ts'
 import type { Clock } from '../../domain/ports.ts'
 import { isLoopback, networkOf } from '../addresses.ts'
+import { boundedCache } from '../bounded-cache.ts'
 import { describeRefusal } from '../refusals.ts'
 import { type Bucket, fullBucket, refill, take, waitFor } from '../token-bucket.ts'
 import { HttpError } from './errors.ts'
@@ -92,9 +92,9 @@ export const limitCostly = (
   { costlyPerMinute: perMinute = COSTLY_PER_MINUTE, pagesPerMinute = PAGES_PER_MINUTE }: ReadLimits = {},
 ): void => {
   const pace = { perSecond: perMinute / 60, burst: perMinute }
-  const buckets = new LRUCache<string, Bucket>({ max: REMEMBERED })
+  const buckets = boundedCache<string, Bucket>(REMEMBERED)
   const pagesPace = { perSecond: pagesPerMinute / 60, burst: pagesPerMinute }
-  const pages = new LRUCache<string, Bucket>({ max: REMEMBERED })
+  const pages = boundedCache<string, Bucket>(REMEMBERED)
   const bucketOf = (payer: string): Bucket => {
     const bucket = buckets.get(payer) ?? fullBucket(pace, clock.now())
     buckets.set(payer, bucket)

@@ -1,8 +1,9 @@
 /** How often people may ask for an erasure, withdraw it, or take all of their data: each is written to a stream that is
  *  kept for good and read whole at every start, and each erasure costs the database much. */
-import { LRUCache } from 'lru-cache'
+
 import type { Clock, Sender } from '../../domain/ports.ts'
 import { isLoopback, networkOf } from '../addresses.ts'
+import { boundedCache } from '../bounded-cache.ts'
 import { describeRefusal } from '../refusals.ts'
 import { type Bucket, fullBucket, type TokenRate, take, waitFor } from '../token-bucket.ts'
 import { tell } from './errors.ts'
@@ -15,7 +16,7 @@ const REMEMBERED = 50_000
 
 /** Returns a function that ends the request with `slow_down` if the caller has asked too often. */
 export const createPersonalPace = (clock: Clock): ((sender: Sender) => void) => {
-  const buckets = new LRUCache<string, Bucket>({ max: REMEMBERED })
+  const buckets = boundedCache<string, Bucket>(REMEMBERED)
   return ({ by, client }) => {
     const isFromNetwork = by.kind === 'guest' && client?.ip !== undefined && !isLoopback(client.ip)
     const all: ReadonlyArray<readonly [string, TokenRate]> = [

@@ -1,6 +1,6 @@
 /** Counts that many callers ask for. A count that is under way is shared, and one that took long is reused for a while,
  *  so that counting for one question takes at most a tenth of a core, however many rows there are. */
-import { LRUCache } from 'lru-cache'
+import { boundedCache } from '../bounded-cache.ts'
 
 /** A count that took less than this is made anew each time. */
 const LONG_MS = 10
@@ -10,7 +10,7 @@ const REMEMBERED = 1_000
 const SHARED_MS = 2_000
 
 export const createCounted = (now = () => performance.now()) => {
-  const kept = new LRUCache<string, { readonly total: Promise<number>; until: number }>({ max: REMEMBERED })
+  const kept = boundedCache<string, { readonly total: Promise<number>; until: number }>(REMEMBERED)
   return (key: string, count: () => Promise<number>): Promise<number> => {
     const known = kept.get(key)
     if (known !== undefined && now() < known.until) return known.total

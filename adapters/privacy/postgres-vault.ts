@@ -1,9 +1,9 @@
 /** The vault in Postgres: keys wrapped under the master key, cached in the process, dropped everywhere once erased. */
 
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
 import type { Pool } from 'pg'
 import type { Subject } from '../../domain/identity.ts'
+import { boundedCache } from '../bounded-cache.ts'
 import type { MissingKeys } from './missing-keys.ts'
 import type { SubjectKey } from './seal.ts'
 import { type Erased, type KeyRef, refOf, type Vault } from './vault.ts'
@@ -65,8 +65,8 @@ export const postgresVault = (options: {
 }): PostgresVault => {
   const { pool, master } = options
   if (master.length !== 32) throw new TypeError('the master key is 32 bytes')
-  const opened = new LRUCache<string, KeyObject | Erased>({ max: options.cacheSize ?? 50_000 })
-  const current = new LRUCache<Subject, SubjectKey>({ max: options.cacheSize ?? 50_000 })
+  const opened = boundedCache<string, KeyObject | Erased>(options.cacheSize ?? 50_000)
+  const current = boundedCache<Subject, SubjectKey>(options.cacheSize ?? 50_000)
 
   const missing = new Set<string>()
 

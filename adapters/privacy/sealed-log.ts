@@ -4,7 +4,7 @@
 import { type KeyObject, randomBytes } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import type * as TE from 'fp-ts/lib/TaskEither.js'
-import { LRUCache } from 'lru-cache'
+import type { LRUCache } from 'lru-cache'
 import type { Subject } from '../../domain/identity.ts'
 import type {
   EventLog,
@@ -16,6 +16,7 @@ import type {
   SubscriptionItem,
 } from '../../domain/ports.ts'
 import { provedJson } from '../../projections/audit/canonical.ts'
+import { boundedCache } from '../bounded-cache.ts'
 import { commitmentTo } from './commitment.ts'
 import { givenLately } from './given-lately.ts'
 import { type OpenedSeals, recentSeals } from './opened-seals.ts'
@@ -318,7 +319,7 @@ export type SealedLog<Log extends EventLog> = Log & {
 
 export const sealedLog = <Log extends EventLog>(log: Log, vault: Vault): SealedLog<Log> => {
   const recent = recentSeals()
-  const made: Made = { clients: new LRUCache({ max: CLIENTS }), recent }
+  const made: Made = { clients: boundedCache(CLIENTS), recent }
   const given = givenLately()
   const unavailable = (error: unknown) =>
     E.left({ _tag: 'LogUnavailable' as const, cause: `keys: ${(error as Error).message}` })

@@ -1,7 +1,8 @@
 /** Rate limits for all sockets of one network together: each socket has a limit of its own, and one address may have a thousand sockets. */
-import { LRUCache } from 'lru-cache'
+
 import type { Clock } from '../../domain/ports.ts'
 import { isLoopback, networkOf } from '../addresses.ts'
+import { boundedCache } from '../bounded-cache.ts'
 import { type Bucket, fullBucket, type TokenRate } from '../token-bucket.ts'
 import type { Member } from './member.ts'
 
@@ -9,7 +10,7 @@ const REMEMBERED = 50_000
 
 /** A member's bucket; null for a member from this machine, which may be a proxy. */
 export const createNetworkBuckets = (pace: TokenRate, clock: Clock): ((member: Member) => Bucket | null) => {
-  const ofNetworks = new LRUCache<string, Bucket>({ max: REMEMBERED })
+  const ofNetworks = boundedCache<string, Bucket>(REMEMBERED)
   const ofMembers = new WeakMap<Member, { readonly bucket: Bucket | null }>()
   const find = (ip: string | undefined): Bucket | null => {
     if (ip === undefined || isLoopback(ip)) return null

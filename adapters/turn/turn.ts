@@ -1,8 +1,8 @@
 /** Credentials for coturn's `use-auth-secret`: a user name that contains its expiry, and its HMAC-SHA1. */
 import { createHmac } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
 import type { Clock } from '../../domain/ports.ts'
 import { networkOf } from '../addresses.ts'
+import { boundedCache } from '../bounded-cache.ts'
 
 export type TurnCredentials = {
   /** `<expiry in Unix seconds>:<account or guest>` */
@@ -84,7 +84,7 @@ export const createTurn = (options: TurnOptions): TurnService => {
     ...tlsServers.filter(speaksTls).map(({ name, port }) => `turns:${name}:${port}?transport=tcp`),
   ]
   /** When the credentials last issued to each end. */
-  const ends = new LRUCache<string, number>({ max: REMEMBERED })
+  const ends = boundedCache<string, number>(REMEMBERED)
   return {
     get uris() {
       return advertised()

@@ -1,5 +1,5 @@
 /** Keeps a connection to the leader open: opens the next one when the last has ended. */
-import { EventStoreDBClient } from '@eventstore/db-client'
+import { Client } from '@eventstore/db-client/dist/Client/index.js'
 import type { LogHealth } from '../../domain/ports.ts'
 import { causeOf, type EndPoint, type LineOptions, type LogLine, openLine, urlOfNode } from './line.ts'
 
@@ -23,7 +23,7 @@ export class LogConnection {
   /** Throws if the connection string is wrong. */
   constructor(url: string, options: LineOptions) {
     try {
-      EventStoreDBClient.connectionString(url)
+      Client.connectionString(url)
     } catch (error) {
       throw new Error(`The event store's address can't be used: ${(error as Error).message}`, {
         cause: error,

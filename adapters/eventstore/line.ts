@@ -2,7 +2,7 @@
  *  is used for what it does well: connection strings, TLS, credentials, finding a cluster's leader, the channel. Its
  *  calls are not used (README.md says why), and nothing that it caches outlives the line. */
 import { randomBytes } from 'node:crypto'
-import { EventStoreDBClient } from '@eventstore/db-client'
+import { Client } from '@eventstore/db-client/dist/Client/index.js'
 import * as grpc from '@grpc/grpc-js'
 import { SERVER_FEATURES } from './wire.ts'
 
@@ -17,7 +17,7 @@ type ClientInside = {
   ) => [grpc.Metadata, grpc.CallOptions]
 }
 
-export const inside = (client: EventStoreDBClient): ClientInside => client as unknown as ClientInside
+export const inside = (client: Client): ClientInside => client as unknown as ClientInside
 
 const GATHER_HEADER = 'dlux-gather-ms'
 
@@ -244,7 +244,7 @@ const within = <A>(ms: number, what: string, promise: Promise<A>): Promise<A> =>
 /** Rejects if no server answers within `connectTimeoutMs`. */
 export const openLine = async (url: string, options: LineOptions): Promise<LogLine> => {
   generation += 1
-  const client = inside(EventStoreDBClient.connectionString(urlOfGeneration(url, generation)))
+  const client = inside(Client.connectionString(urlOfGeneration(url, generation)))
   const opening = client.getChannel()
   let channel: grpc.Channel
   try {

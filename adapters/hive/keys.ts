@@ -1,16 +1,21 @@
 /** A Hive public key in node:crypto's form, and the form of its signatures. */
 import { createPublicKey, type KeyObject, verify } from 'node:crypto'
-import { PublicKey } from 'hive-tx'
+import { createRequire } from 'node:module'
+
+const require = createRequire(import.meta.url)
 
 /** SubjectPublicKeyInfo of a compressed point on secp256k1, up to the point itself (RFC 5480). */
 const SPKI_HEAD = Buffer.from('3036301006072a8648ce3d020106052b8104000a032200', 'hex')
 /** Half of secp256k1's order: a signature with a larger S is a copy that anyone can make of another. */
 const HALF_ORDER = Buffer.from('7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0', 'hex')
 
+/** Loaded with the first key that is read: it computes tables of its own for 20 ms, which no start needs. */
+const hiveTx = (): typeof import('hive-tx') => require('hive-tx')
+
 /** From `STM…`; null if it is not a key in that form. */
 export const keyObject = (key: string): KeyObject | null => {
   try {
-    const point = Buffer.from(PublicKey.fromString(key).key)
+    const point = Buffer.from(hiveTx().PublicKey.fromString(key).key)
     return createPublicKey({ key: Buffer.concat([SPKI_HEAD, point]), format: 'der', type: 'spki' })
   } catch {
     return null

@@ -245,6 +245,13 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     rewriteUrl: (request) => rewriteUrl(request.url ?? '/'),
     routerOptions: { maxParamLength: LONGEST_PARAM, ignoreTrailingSlash: true },
     requestTimeout: REQUEST_MS,
+    // Given here, so that fastify's own compilers are not loaded only to be replaced.
+    schemaController: {
+      compilersFactory: {
+        buildValidator: () => validatorCompiler as never,
+        buildSerializer: () => () => JSON.stringify,
+      },
+    },
     // While the server closes, a request over an open connection is still answered, as its last one.
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) =>
@@ -274,8 +281,6 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
       return clientAddress(this.raw.socket.remoteAddress ?? '', list, isOurs)
     },
   })
-  app.setValidatorCompiler(validatorCompiler)
-  app.setSerializerCompiler(() => JSON.stringify)
   acceptJson(app)
   logRequests(app, deps)
   const allowed = allowedMethods(app)

@@ -2,17 +2,7 @@
  *  effort, like everything in Redis. */
 import { Redis } from 'ioredis'
 import { within } from '../within.ts'
-
-export type Position = { readonly x: number; readonly y: number; readonly z: number }
-/** By session id. */
-export type Positions = ReadonlyMap<string, Position>
-export interface SharedPositions {
-  readonly put: (space: string, sessionId: string, position: Position) => void
-  readonly remove: (space: string, sessionId: string) => void
-  /** Empty if Redis does not answer at once. */
-  readonly of: (space: string) => Promise<Positions>
-  readonly close: () => Promise<void>
-}
+import { isPosition, type Position, type Positions, type SharedPositions } from './position.ts'
 
 const KEY = 'dlux:where:'
 const FLUSH_MS = 400
@@ -21,14 +11,6 @@ const SHARED_MS = 250
 const WAIT_MS = 200
 const EXPIRE_S = 3_600
 const NONE: Positions = new Map()
-const MAX = 1e9
-
-export const isPosition = (value: unknown): value is Position => {
-  if (typeof value !== 'object' || value === null) return false
-  const { x, y, z } = value as Record<string, unknown>
-  return [x, y, z].every((n) => typeof n === 'number' && Number.isFinite(n) && Math.abs(n) < MAX)
-}
-
 /** Checks the value, since anybody may have written what is in Redis. */
 const read = (text: string): Position | null => {
   try {

@@ -10,7 +10,7 @@ import type { SpaceState } from '../../domain/space/state.ts'
 import { chatNews, type Delivery, spaceNews } from '../../projections/live/news.ts'
 import { type Sequence, sequence } from '../../projections/live/sequence.ts'
 import { type KickedNotice, type News, userOf } from '../../projections/live/wire.ts'
-import type { Position } from '../redis/positions.ts'
+import type { Position } from '../redis/position.ts'
 
 /** An event on its way to the rooms: as it is on the log, or as the command path just appended it. */
 export type ArrivedEvent = { readonly revision: bigint; readonly position: bigint } & (

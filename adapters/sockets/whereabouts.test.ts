@@ -7,7 +7,7 @@ import { testRedis } from '../../infra/testing/redis.ts'
 import { ALICES_POST, type Client, testNode } from '../../infra/testing/sockets.ts'
 import { until } from '../../infra/testing/until.ts'
 import { createPositions } from '../redis/positions.ts'
-import { createRelay } from '../redis/relay.ts'
+import { createRelay } from '../redis/redis-relay.ts'
 
 const test = suite('where somebody stands')
 const SPACE = { type: 'post', id: 'alice/my-post' } as const

@@ -1,6 +1,5 @@
 /** The latest position that each member of a room sent, for people who come later. It is never on the log. */
-import type { Position, SharedPositions } from '../redis/positions.ts'
-import { isPosition } from '../redis/positions.ts'
+import { isPosition, type Position, type SharedPositions } from '../redis/position.ts'
 import type { LiveSpace } from './live-space.ts'
 import type { Member } from './member.ts'
 

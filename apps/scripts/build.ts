@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import { type BuildOptions, build } from 'esbuild'
+import type { BuildOptions } from 'esbuild'
 
 export type ClientScript = { readonly body: Buffer; readonly gzipped: Buffer; readonly etag: string }
 
@@ -20,6 +20,7 @@ export type ScriptPath = keyof typeof SCRIPTS
 
 const make = async (path: ScriptPath): Promise<ClientScript> => {
   const { entry, ...options } = SCRIPTS[path]
+  const { build } = await import('esbuild')
   const { outputFiles } = await build({
     entryPoints: [source(entry)],
     bundle: true,

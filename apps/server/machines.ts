@@ -14,8 +14,7 @@ import { createProofs } from '../../adapters/postgres/proofs.ts'
 import { createReadModels } from '../../adapters/postgres/read-models.ts'
 import { connectVault } from '../../adapters/privacy/connect.ts'
 import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
-import { createPositions } from '../../adapters/redis/positions.ts'
-import { createRelay, localRelay } from '../../adapters/redis/relay.ts'
+import { localRelay } from '../../adapters/redis/relay.ts'
 import { type TlsWatch, watchTls } from '../../adapters/turn/tls-watch.ts'
 import { createTurn, type TurnService } from '../../adapters/turn/turn.ts'
 import type { Clock, EventLog, Ids } from '../../domain/ports.ts'
@@ -72,6 +71,16 @@ const turnFor = (
   return { turn: createTurn({ ...settings, clock, speaksTls }), tls: watch }
 }
 
+/** What is shared with other processes by Redis, whose driver a single process never loads. */
+const sharedWith = async (url: string | null) => {
+  if (url === null) return { relay: localRelay(), positions: null }
+  const [{ createRelay }, { createPositions }] = await Promise.all([
+    import('../../adapters/redis/redis-relay.ts'),
+    import('../../adapters/redis/positions.ts'),
+  ])
+  return { relay: createRelay({ url }), positions: createPositions({ url }) }
+}
+
 export const connectMachines = async (config: Config, { clock, ids }: World, logger: Logger) => {
   const databaseUrl = config.database.url
   // Personal data is on the log only sealed; from here on it is opened for everything.
@@ -112,8 +121,7 @@ export const connectMachines = async (config: Config, { clock, ids }: World, log
     headerMaxAgeSeconds: config.authHeaderMaxAgeSeconds,
   })
   const { turn, tls: turnTls } = turnFor(config, clock)
-  const relay = config.redisUrl === null ? localRelay() : createRelay({ url: config.redisUrl })
-  const positions = config.redisUrl === null ? null : createPositions({ url: config.redisUrl })
+  const { relay, positions } = await sharedWith(config.redisUrl)
 
   const motion = createMotionStore(pool, vault)
   const signer = signerOf(config.audit.origin, Buffer.from(config.audit.signingKey, 'hex'))

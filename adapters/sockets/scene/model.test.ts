@@ -10,7 +10,8 @@ import type { Commands } from '../../../domain/ports.ts'
 import { type MemoryLog, memoryLog } from '../../../infra/testing/memory-log.ts'
 import { type TestRedis, testRedis } from '../../../infra/testing/redis.ts'
 import { type Heard, ALICES_POST as POST, type TestNode, testNode } from '../../../infra/testing/sockets.ts'
-import { createRelay, type Relay } from '../../redis/relay.ts'
+import { createRelay } from '../../redis/redis-relay.ts'
+import type { Relay } from '../../redis/relay.ts'
 import { SceneView } from './testing/heard.ts'
 
 const RUNS = Number(process.env.SCENE_RUNS ?? 3)

@@ -4,7 +4,8 @@ import * as assert from 'uvu/assert'
 import { memoryLog } from '../../../infra/testing/memory-log.ts'
 import { type TestRedis, testRedis } from '../../../infra/testing/redis.ts'
 import { type Client, ALICES_POST as POST, type TestNode, testNode } from '../../../infra/testing/sockets.ts'
-import { createRelay, type Relay } from '../../redis/relay.ts'
+import { createRelay } from '../../redis/redis-relay.ts'
+import type { Relay } from '../../redis/relay.ts'
 import { heardBy } from './testing/heard.ts'
 
 type Context = { redis: TestRedis; relays: Relay[]; nodes: [TestNode, TestNode] }

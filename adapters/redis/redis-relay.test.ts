@@ -1,7 +1,8 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type TestRedis, testRedis } from '../../infra/testing/redis.ts'
-import { createRelay, type Relay } from './relay.ts'
+import { createRelay } from './redis-relay.ts'
+import type { Relay } from './relay.ts'
 
 const test = suite('relay')
 let redis: TestRedis

@@ -29,8 +29,8 @@ export const PROGRAMS: Programs = {
 /** The URL of the module that a program loads while the parts that it needs are starting. */
 const moduleUrl = (path: string): string => new URL(`../../${path}`, import.meta.url).href
 const EARLY_MODULES = {
-  projector: moduleUrl('apps/projector/projector.ts'),
-  server: moduleUrl('apps/server/app.ts'),
+  projector: moduleUrl('apps/projector/run.ts'),
+  server: moduleUrl('apps/server/run.ts'),
 }
 
 type World = {

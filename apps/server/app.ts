@@ -1,4 +1,4 @@
-/** Puts the server's parts together. It does not listen: `main.ts` does. */
+/** Puts the server's parts together. It does not listen: `run.ts` makes it. */
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { archivedAfter } from '../../adapters/archive/archived-log.ts'

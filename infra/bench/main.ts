@@ -42,7 +42,7 @@ const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
 }
 const DEFAULT = ['chat', 'crowd', 'memory', 'joins', 'wake', 'rebuild', 'start']
 /** These have the other revision's server among their own. */
-const COMPARES = new Set(['chat'])
+const COMPARES = new Set(['chat', 'scene'])
 
 const misused = (sentence: string): never => {
   console.error(sentence)

@@ -5,6 +5,7 @@ import { joinRoom } from './chat.ts'
 import { type BenchClient, connect } from './client.ts'
 import { colyseus, joinColyseus } from './colyseus.ts'
 import { openRaw } from './raw-socket.ts'
+import type { Revision } from './revision.ts'
 import { type Measured, plain, type Whole, whole } from './servers.ts'
 
 /** Clients that read what they are told. */
@@ -119,18 +120,25 @@ const onColyseus = async (server: Measured, index: number, heard: WireHeard): Pr
   }
 }
 
-/** This server, whose lobby has room for all of them. */
-export const ours = async (accounts = 0): Promise<Whole> => {
-  const server = await whole(accounts)
+/** This server, or another revision's, whose lobby has room for all of them. */
+export const ours = async (accounts = 0, other: Revision | null = null): Promise<Whole> => {
+  const server = await whole(accounts, other)
   const answer = await fetch(`${server.url}/api/spaces/global/lobby/settings`, {
     method: 'PATCH',
     headers: { authorization: `Bearer ${server.ownerToken}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ max_users: 10_000, guests_of_network: 10_000 }),
+    // An older revision may know no limit for one network.
+    body: JSON.stringify({ max_users: 10_000, ...(other === null ? { guests_of_network: 10_000 } : {}) }),
   })
   if (!answer.ok) throw new Error(await answer.text())
   return server
 }
 
+/** The JSON wire of another revision. */
+export const jsonAt = (other: Revision): SceneWire => ({
+  name: `JSON at ${other.name}`,
+  server: () => ours(0, other),
+  join: onSocketIo,
+})
 export const PACKED: SceneWire = { name: 'packed', server: () => ours(), join: onPacked }
 export const WIRES: ReadonlyArray<SceneWire> = [
   PACKED,

@@ -2,9 +2,19 @@
  *  beside Colyseus' own server and a plain Socket.IO server that passes each update on; and chat beside such a room. */
 import { type ChatFigures, chatAt, gather } from './chat.ts'
 import { spread } from './client.ts'
+import type { BenchContext } from './context.ts'
 import { type FigureRow, ownShare, summary } from './figures.ts'
 import { processorMs } from './processor.ts'
-import { type Mover, ours, PACKED, READERS, type SceneWire, WIRES, type WireHeard } from './scene-wires.ts'
+import {
+  jsonAt,
+  type Mover,
+  ours,
+  PACKED,
+  READERS,
+  type SceneWire,
+  WIRES,
+  type WireHeard,
+} from './scene-wires.ts'
 
 const SIZES = (process.env.BENCH_SCENE ?? '10,50,100,200,300,400').split(',').map(Number)
 const NAMES = process.env.BENCH_SCENE_WIRES?.split(',') ?? WIRES.map(({ name }) => name)
@@ -102,10 +112,12 @@ const said = (one: Figures | undefined): string =>
     : `p99 ${one.p99.toFixed(0)} ms, ${(one.bytesPerSecond / 1_000).toFixed(1)} KB/s, ${one.bytesPerMove.toFixed(1)} B a move, ${(100 * one.core).toFixed(0)} %`
 const saidChat = ({ p50, p99 }: ChatFigures): string => `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`
 
-export const bench = async () => {
+/** With another revision, its JSON is beside ours instead of plain Socket.IO. */
+export const bench = async ({ other }: Pick<BenchContext, 'other'> = { other: null }) => {
   const figures: Record<string, Figures[]> = {}
-  for (const wire of WIRES) {
-    if (!NAMES.includes(wire.name)) continue
+  const theirs = other === null ? null : jsonAt(other)
+  for (const wire of [...WIRES, ...(theirs === null ? [] : [theirs])]) {
+    if (wire !== theirs && !NAMES.includes(wire.name)) continue
     const all: Figures[] = []
     figures[wire.name] = all
     for (const size of SIZES) {
@@ -127,9 +139,9 @@ export const bench = async () => {
         met: packed !== undefined && packed.p99 < 100 && packed.bytesPerMove <= 9 && packed.core < 0.15,
       },
       {
-        what: 'the same, JSON; beside it plain Socket.IO',
+        what: `${size} movers, JSON; beside it ${theirs?.name ?? 'plain Socket.IO'}`,
         ours: said(json),
-        beside: said(of('plain Socket.IO', size)),
+        beside: said(of(theirs?.name ?? 'plain Socket.IO', size)),
         goal: 'as before',
         met: null,
       },

@@ -2,6 +2,7 @@
 import { api, notice } from './api.js'
 import { $, el } from './dom.js'
 import { openMenu } from './menu.js'
+import { openReport } from './report.js'
 import { showSettings } from './settings.js'
 import { mayAs, socket, tell } from './socket.js'
 import { nameOf, pathOf, state } from './state.js'
@@ -46,7 +47,8 @@ export const personMenu = (anchor, user, at = null) => {
       ]
     : []
   const copy = ['Copy the name', () => navigator.clipboard?.writeText(name)]
-  openMenu(anchor, name, [hand, ...(state.stage ? word : []), copy, ...moderation], mayAs('moderate') ? reason : null, at)
+  const report = ['Report', () => openReport(anchor, name, { session_id: user.sessionId }, at)]
+  openMenu(anchor, name, [hand, ...(state.stage ? word : []), copy, report, ...moderation], mayAs('moderate') ? reason : null, at)
 }
 $('room-settings').addEventListener('click', async () => {
   try {

@@ -2,6 +2,7 @@
 import { api, notice } from './api.js'
 import { $, el, ink, withLinks } from './dom.js'
 import { openMenu } from './menu.js'
+import { openReport } from './report.js'
 import { PASSING, againAfter, mayAs, socket, tell } from './socket.js'
 import { calledOf, clock, nameOf, pathOf, sameRoom, state } from './state.js'
 import { makeTyping } from './typing.js'
@@ -35,6 +36,7 @@ const messageMenu = (anchor, message) => {
       ['Reply', () => compose({ kind: 'reply', message_id, words: `Reply to ${calledOf(message)}` })],
       isMine ? ['Edit', () => compose({ kind: 'edit', message_id, words: 'Edit your message' }, words())] : null,
       isMine || mayAs('moderate') ? ['Delete', () => tell('chat-delete', { message_id })] : null,
+      isMine ? null : ['Report', () => openReport(anchor, `the message of ${calledOf(message)}`, { message_id })],
     ],
     reactions,
   )

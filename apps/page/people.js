@@ -7,11 +7,17 @@ import { makeView } from './view.js'
 
 let view = null
 let lastWalk = 0
+let laterWalk
 const walked = (position, turn) => {
   const me = state.people.get(socket.id)
   if (!me) return
   me.position = position
-  if (Date.now() - lastWalk < 80) return
+  clearTimeout(laterWalk)
+  const since = Date.now() - lastWalk
+  if (since < 80) {
+    laterWalk = setTimeout(() => walked(position, turn), 80 - since)
+    return
+  }
   lastWalk = Date.now()
   // As three.js has a turn about the upright axis.
   const rotation = { x: 0, y: Math.sin((turn ?? 0) / 2), z: 0, w: Math.cos((turn ?? 0) / 2) }
@@ -77,6 +83,16 @@ const showFloor = () => {
     if (!me) return
     const at = new DOMPoint(event.clientX, event.clientY).matrixTransform($('floor').getScreenCTM().inverse())
     walked({ x: Math.round(at.x * 100) / 100, y: 0, z: Math.round(at.y * 100) / 100 })
+    drawPerson(me)
+  })
+  const STEPS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0], KeyW: [0, -1], KeyS: [0, 1], KeyA: [-1, 0], KeyD: [1, 0] }
+  $('view').addEventListener('keydown', (event) => {
+    const step = STEPS[event.code]
+    const me = state.people.get(socket.id)
+    if (!step || !me || event.ctrlKey || event.metaKey || event.altKey) return
+    event.preventDefault()
+    const { x = 0, z = 0 } = me.position ?? {}
+    walked({ x: Math.max(-5, Math.min(5, x + step[0] / 4)), y: 0, z: Math.max(-3, Math.min(3, z + step[1] / 4)) })
     drawPerson(me)
   })
 }

@@ -123,6 +123,9 @@ export const jsonRequests = (
     ],
   ])
 }
+/** Refusals after which the client goes on: it comes again in a moment, or waits for its turn. */
+const STAYS: ReadonlySet<string> = new Set(['slow_down', 'queued'])
+
 const placeOf = ({ space, subspace }: Room): Payload => ({
   spaceType: space.type,
   spaceId: space.id,
@@ -190,7 +193,7 @@ export const createJsonSockets = (deps: {
       if (isAsked) line.tell('answer', { request_id, ...answer })
       else if (!answer.ok) line.tell('space-error', answer)
       // Without a room, the connection has no purpose here.
-      if (!answer.ok && isJoin && member.place === null && answer.code !== 'slow_down') line.close()
+      if (!answer.ok && isJoin && member.place === null && !STAYS.has(answer.code)) line.close()
     }
   }
 

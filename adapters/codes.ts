@@ -117,6 +117,15 @@ export const CODES: Readonly<Record<string, CodeMeaning>> = {
     status: 410,
     means: 'The log has lost the beginning of the space (it was cut by hand). Trying again will not help.',
   },
+  voice_by_mesh: {
+    status: 409,
+    means: 'The room’s voice goes from browser to browser: there is no media server to connect to.',
+  },
+  sfu_unavailable: {
+    status: 503,
+    means:
+      'The media server that carries the voice of large rooms does not answer, or has lost this session.',
+  },
   archived: {
     status: 410,
     means: 'It is no longer on the log; archive says which archive it is in, and where that was put.',

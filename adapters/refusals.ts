@@ -6,6 +6,7 @@ import type { Archived, Broken, CommandError, ContentError } from '../domain/por
 import { codeOf } from '../domain/refused.ts'
 import type { PostgresUnavailable } from '../projections/read-models.ts'
 import type { AuthError } from './auth/errors.ts'
+import type { SfuError } from './sfu/sfu.ts'
 
 /** `status` is HTTP's; `error` a sentence; `retry_after` whole seconds. */
 export type Described = {
@@ -181,6 +182,9 @@ export type EdgeError =
   | ContentError
   | { readonly _tag: 'InvalidSpace'; readonly detail: string }
   | { readonly _tag: 'NotCaughtUp' }
+  /** Asked for the SFU of a room whose voice goes from browser to browser. */
+  | { readonly _tag: 'ByMesh' }
+  | SfuError
   | PostgresUnavailable
 
 /** Describes anything that can go wrong between a caller and an answer. Causes are for the logs, never in the sentence. */
@@ -188,6 +192,10 @@ export const describeError = (error: EdgeError): Described => {
   switch (error._tag) {
     case 'Refused':
       return describeRefusal(error.refusal)
+    case 'ByMesh':
+      return said(409, 'voice_by_mesh', 'Voice goes from browser to browser in this room.')
+    case 'SfuUnavailable':
+      return said(503, 'sfu_unavailable', 'The media server of this room can’t be used just now.', 2)
     case 'Conflict':
       return said(409, 'conflict', 'Others changed this space at the same time: try again.', 1)
     case 'Broken':

@@ -13,13 +13,14 @@ import type { Auth } from '../auth/authenticate.ts'
 import type { Logger } from '../logger.ts'
 import type { MotionReader } from '../motion/store.ts'
 import type { Outside } from '../outside/registry.ts'
+import type { Sfu } from '../sfu/sfu.ts'
 import type { TurnService } from '../turn/turn.ts'
 import type { Looks } from './audit-reads.ts'
 
 /** One part's state. `vital`: without it the process can't do its work. Further fields (a lag, an error) are shown. */
 export type Check = { readonly ok: boolean; readonly vital: boolean } & Readonly<Record<string, unknown>>
 export type Checks = Readonly<Record<'eventstore' | 'postgres' | 'redis' | 'projections' | 'turn', Check>> &
-  Readonly<Partial<Record<'keys' | 'notices' | 'content', Check>>>
+  Readonly<Partial<Record<'keys' | 'notices' | 'content' | 'sfu', Check>>>
 
 export type HttpConfig = {
   /** The name of this process, which is in every answer. */
@@ -88,6 +89,8 @@ export type HttpDeps = {
   readonly positions?: (space: SpaceRef) => Promise<ReadonlyMap<string, unknown>>
   readonly auth: Auth
   readonly turn: TurnService
+  /** The media server of large rooms, whose webhooks are taken. Default: none. */
+  readonly sfu?: Sfu
   readonly health: () => Promise<Checks>
   readonly clock: Clock
   readonly ids: Ids

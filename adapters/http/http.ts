@@ -47,6 +47,7 @@ import { subscriptions } from './routes/subscriptions.ts'
 import { tlog } from './routes/tlog.ts'
 import { transparency } from './routes/transparency.ts'
 import { turn } from './routes/turn.ts'
+import { voice } from './routes/voice.ts'
 import { whatIf } from './routes/what-if.ts'
 import { validatorCompiler } from './validate.ts'
 
@@ -108,7 +109,11 @@ const answerErrors = (app: FastifyInstance, config: HttpConfig, allowed: Allowed
   })
 }
 
-const protect = async (app: FastifyInstance, { publicUrl, ...config }: HttpConfig): Promise<void> => {
+const protect = async (
+  app: FastifyInstance,
+  { publicUrl, ...config }: HttpConfig,
+  sfuUrl: string | null,
+): Promise<void> => {
   await app.register(helmet, {
     contentSecurityPolicy: {
       directives: {
@@ -116,6 +121,8 @@ const protect = async (app: FastifyInstance, { publicUrl, ...config }: HttpConfi
         scriptSrc: ["'self'"],
         styleSrc: ["'self'", "'unsafe-inline'"],
         imgSrc: ["'self'", 'data:'],
+        // A media server is asked over HTTP too, whether it is there.
+        connectSrc: ["'self'", ...(sfuUrl === null ? [] : [sfuUrl, sfuUrl.replace(/^ws/, 'http')])],
         // Over plain HTTP on one's own machine the documentation page must still load.
         upgradeInsecureRequests: publicUrl.startsWith('https:') ? [] : null,
       },
@@ -291,7 +298,7 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     if (allow !== null) reply.header('allow', allow)
   })
   limitCostly(app, deps.clock, config)
-  await protect(app, config)
+  await protect(app, config, deps.sfu?.url ?? null)
   answerErrors(app, config, allowed)
   await document(app, config)
   for (const routes of [
@@ -309,6 +316,7 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     commands,
     chat,
     turn,
+    voice,
     audit,
     auditCounts,
     proof,

@@ -19,6 +19,7 @@ import type { MotionStore } from '../motion/store.ts'
 import type { Logger, Metrics } from '../observing.ts'
 import type { Positions, SharedPositions } from '../redis/position.ts'
 import { localRelay, type Relay, type RelayState } from '../redis/relay.ts'
+import type { Sfu } from '../sfu/sfu.ts'
 import { type ArrivalAuth, createArriving } from './arriving.ts'
 import { closing } from './attach/closing.ts'
 import { acceptConnections } from './attach/connections.ts'
@@ -46,6 +47,7 @@ import { Motion } from './scene/motion.ts'
 import { Scenes } from './scene/scenes.ts'
 import { createSending } from './sending.ts'
 import { createTurns } from './turns.ts'
+import { createVoices, type Voices } from './voice/voices.ts'
 import { createWaiting } from './waiting.ts'
 import { createWhereabouts } from './whereabouts.ts'
 
@@ -75,6 +77,8 @@ export type SocketsDeps = {
   readonly limits?: Partial<SocketLimits>
   /** The service whose key it is, if the key allows test crowds for load measurements. Default: nobody's does. */
   readonly crowdBringer?: (key: unknown) => string | null
+  /** The media server for the voice of large rooms. Default: none, and every room is a mesh. */
+  readonly sfu?: Sfu
   /** Where the motion of rooms that ask for it is kept, and for how many days at most. Default: it is not kept. */
   readonly motion?: { readonly store: MotionStore; readonly days: number; readonly blockMs?: number }
 }
@@ -109,7 +113,7 @@ export type Sockets = {
 const feedOf = (
   parts: Omit<FeedDeps, 'outlet' | 'onOtherLog'>,
   sending: ReturnType<typeof createSending>,
-  scenes: Later<Scenes>,
+  { scenes, voices }: { readonly scenes: Later<Scenes>; readonly voices: Later<Voices> },
   going: Later<Going>,
 ): LiveFeed =>
   startFeed({
@@ -118,6 +122,7 @@ const feedOf = (
       emit: (room, news) => {
         sending.emit(room, news)
         scenes.get().heard(room, news)
+        voices.get().heard(room, news)
       },
     },
     // The clients come back by themselves, as sessions of the current log.
@@ -143,8 +148,13 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     onSlow: (socket) => logger.warn({ socket: socket.id }, 'a socket that does not read was closed'),
   })
   const laterScenes = later<Scenes>('scenes')
+  const laterVoices = later<Voices>('voices')
   const laterGoing = later<Going>('going of sockets')
-  const feed = feedOf({ log, given: deps.given, commands, logger, metrics }, sending, laterScenes, laterGoing)
+  const followers = { scenes: laterScenes, voices: laterVoices }
+  const feed = feedOf({ log, given: deps.given, commands, logger, metrics }, sending, followers, laterGoing)
+  const sfu = deps.sfu ?? null
+  const voices = createVoices({ sfu, members, feed, commands, clock, ids, logger })
+  laterVoices.is(voices)
   const lasting = createLasting({ commands, ids, logger })
   const motion =
     deps.motion === undefined
@@ -163,6 +173,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     commands,
     content,
     log,
+    hasSfu: sfu !== null,
     feed,
     sending,
     departures,
@@ -183,7 +194,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     aframePace: limits.aframe,
     maxWaiting: limits.maxWaiting,
   })
-  const own = createRequests({ commands, membership, ephemeral, scenes, lasting, ids })
+  const own = createRequests({ commands, membership, ephemeral, scenes, lasting, voices, clock, ids })
   const places = { content, clock }
   const requests = new Map([
     ...own,
@@ -259,6 +270,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
       closing({ members, going, lasting, motion, departures, feed, io }, ms, () => {
         gate.close()
         waiting.stop()
+        voices.stop()
         tokens.stop()
         stopWatching?.()
         upgrades.close()

@@ -178,6 +178,15 @@ export const CLIENT_EVENTS: Readonly<Record<string, Documented>> = {
     does: SIGNAL_DOES[event],
     fields: { targetSocketId: text(), [field]: anything },
   })),
+  'voice-connect': {
+    does: 'Connects to the SFU of a room whose voice goes through one (voice_route). The answer has sfu, url, token, room and may_speak: with livekit, where to connect and with which token, for a minute; with janus, url and token are null, and voice-signal carries the descriptions.',
+    fields: {},
+  },
+  'voice-signal': payload(
+    p.VoiceSignal,
+    'A description for the SFU, where clients don’t connect to it by themselves; the answer’s signal is its answer. kind is publish (sdp: an offer of one’s own voice), hear (others’ voices are wanted; fresh: anew), or answer (sdp: to an offer that came as voice-signal).',
+    { signal: free },
+  ),
   'aframe-update': {
     does: 'Where the caller’s avatar is, and the state of entities: any JSON object up to 16 KB. The newest value of each component of each entity wins; null removes a component or an entity; an entity that does not exist is spawned by being named.',
     fields: { position: anything, rotation: anything, entities: anything },
@@ -271,6 +280,11 @@ export const SERVER_EVENTS: Readonly<Record<string, DocumentedNews>> = {
       permission: text(),
       revisions: { type: 'object', properties: { space: revision, chat: revision } },
       resumed: yesNo,
+      voice_relay: {
+        ...yesNo,
+        description: 'Whether voice goes through an SFU here where many speak or listen.',
+      },
+      voice_route: text({ enum: ['mesh', 'sfu'] }),
       timestamp: time,
     },
     maybe: ['session_token'],
@@ -304,6 +318,20 @@ export const SERVER_EVENTS: Readonly<Record<string, DocumentedNews>> = {
       ...placed,
     },
     maybe: ['drop_audio'],
+  },
+  'voice-route': {
+    to: 'the room',
+    does: 'The room’s voice goes through the SFU from now on (voice-connect), or from browser to browser again.',
+    fields: {
+      via: text({ enum: ['mesh', 'sfu'] }),
+      why: text({ enum: ['many', 'few', 'sfu-lost'] }),
+      ...placed,
+    },
+  },
+  'voice-signal': {
+    to: 'this socket',
+    does: 'An offer of the SFU with others’ voices: kind (offer), sdp, and voices, which says whose each is: session ids by mid.',
+    fields: { signal: free },
   },
   'permission-changed': {
     to: 'every room of the space',

@@ -37,7 +37,7 @@ export type EntrySnapshot = {
   readonly state: SpaceState
   /** The revision of the last event sent of each stream, -1 for none: everything after that reaches its reader as news. */
   readonly revisions: { readonly space: bigint; readonly chat: bigint }
-  /** `"settings":…,"users":[…],"scene":…` in JSON, encoded once for all. */
+  /** `"voice_route":…,"settings":…,"users":[…],"scene":…` in JSON, encoded once for all. */
   readonly shared: () => string
 }
 
@@ -106,7 +106,8 @@ export const snapshotOf = (live: LiveSpace, subspace: string): EntrySnapshot => 
             users.push(JSON.stringify(position === undefined ? user : { ...user, position }))
           }
         const scene = JSON.stringify(live.scenes.get(subspace)?.() ?? { entities: {}, avatars: {} })
-        shared = `"settings":${JSON.stringify(state.settings)},"users":[${users.join(',')}],"scene":${scene}`
+        const route = state.routes.has(subspace) ? 'sfu' : 'mesh'
+        shared = `"voice_route":"${route}","settings":${JSON.stringify(state.settings)},"users":[${users.join(',')}],"scene":${scene}`
       }
       return shared
     },

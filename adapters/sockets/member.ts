@@ -19,6 +19,8 @@ export type RoomPlace = {
   /** Null while it does not get the room's news. */
   room: RoomKey | null
   subspace: string
+  /** Ends its connection to the SFU; null while it has none. */
+  hangUp: (() => void) | null
 }
 
 export type Member = {

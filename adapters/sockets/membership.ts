@@ -42,6 +42,7 @@ export type MembershipDeps = {
   readonly commands: Commands
   readonly content: Content
   readonly log: EventLog
+  readonly hasSfu: boolean
   readonly feed: LiveFeed
   readonly sending: Sending
   readonly departures: Departures

@@ -19,6 +19,8 @@ const OURS: ReadonlySet<string> = new Set([
   'message-dropped',
   'chat-muted',
   'stage-state',
+  'voice-route',
+  'voice-signal',
   'queue-place',
   'queue-turn',
   'queue-over',

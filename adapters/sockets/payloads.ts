@@ -53,6 +53,8 @@ export const ChatDelete = t.type({ message_id: Text })
 export const ChatReaction = t.type({ message_id: Text, emoji: Text, remove: optional(t.boolean) })
 /** The offer, the answer or the candidate comes with it, for the receiving browser to interpret. */
 export const Signal = t.intersection([t.type({ targetSocketId: Text }), t.UnknownRecord])
+/** What the SFU's client module sends to it through us. */
+export const VoiceSignal = t.type({ signal: JsonObject })
 export const AframeUpdate = JsonObject
 const MAX_NAME = 64
 /** The type of a client's message to the others. Types of the server's own events are refused. */

@@ -5,7 +5,7 @@ import type { ChatCommand } from '../../domain/chat/commands.ts'
 import type { ChatEvent } from '../../domain/chat/events.ts'
 import { canonicalId } from '../../domain/chat/text.ts'
 import { parseSpace, type SpaceRef } from '../../domain/names.ts'
-import type { Accepted, Commands, Ids } from '../../domain/ports.ts'
+import type { Accepted, Clock, Commands, Ids } from '../../domain/ports.ts'
 import type { SpaceCommand } from '../../domain/space/commands.ts'
 import { isWaiting } from '../waiting-message.ts'
 import { type Answer, doneAt, failed, notInRoom, told } from './answers.ts'
@@ -21,6 +21,8 @@ import type { Requests, SocketRequest } from './request.ts'
 import type { Lasting } from './scene/lasting.ts'
 import { sceneRequests } from './scene/requests.ts'
 import type { Scenes } from './scene/scenes.ts'
+import { voiceRequests } from './voice/requests.ts'
+import type { Voices } from './voice/voices.ts'
 
 export type { Requests, SocketRequest } from './request.ts'
 
@@ -30,6 +32,8 @@ export const createRequests = (deps: {
   readonly ephemeral: Ephemeral
   readonly scenes: Scenes
   readonly lasting: Lasting
+  readonly voices: Voices
+  readonly clock: Clock
   readonly ids: Ids
 }): Requests => {
   const { commands, membership, ephemeral, ids } = deps
@@ -177,6 +181,7 @@ export const createRequests = (deps: {
     ]),
     ['aframe-update', request(p.AframeUpdate, (member, asked) => ephemeral.aframe(member, asked))],
     ...sceneRequests({ scenes: deps.scenes, lasting: deps.lasting, uuid: ids.uuid }),
+    ...voiceRequests(deps.voices, () => deps.clock.now()),
     ['room-data', request(p.RoomData, (member, asked) => ephemeral.data(member, asked))],
   ])
 }

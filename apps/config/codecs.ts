@@ -60,6 +60,9 @@ export const redisUrl: Text<string> = text(
   'of the form redis://host:6379 (or rediss://)',
   urlOf(['redis:', 'rediss:'], (url) => url.hostname !== ''),
 )
+export const socketUrl: Text<string> = text('a ws:// or wss:// address', (s) =>
+  urlOf(['ws:', 'wss:'], (url) => url.hostname !== '')(s)?.replace(/\/$/, ''),
+)
 // A pattern, because a cluster's address lists several hosts, which URL refuses.
 export const eventStoreUrl: Text<string> = text('of the form esdb://host:2113 (or esdb+discover://)', (s) =>
   /^(esdb|kurrentdb|kdb|kurrent)(\+discover)?:\/\/[^\s/?]+(\/?\?\S*|\/)?$/.test(s) ? s : undefined,

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os'
 import * as E from 'fp-ts/lib/Either.js'
 import { type ArchiveSettings, archiveFrom } from './archive.ts'
+import { type SfuConfig, sfuFrom } from './sfu.ts'
 import { type Name, type ValueOf, type Variable, variables } from './variables.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -66,6 +67,8 @@ export type Config = {
     readonly tlsHosts: ReadonlyArray<string>
     readonly ttlSeconds: number
   }
+  /** The media server for the voice of large rooms; null if there is none. */
+  readonly sfu: SfuConfig | null
   readonly hive: {
     /** Tried in order. */
     readonly nodes: ReadonlyArray<string>
@@ -232,6 +235,7 @@ export const loadConfig = (env: Environment): E.Either<ReadonlyArray<string>, Co
       tlsHosts: read('TURN_TLS_HOST') ?? [],
       ttlSeconds: read('TURN_TTL') ?? 86_400,
     },
+    sfu: sfuFrom({ isSet, read, need, wrong }),
     hive: { nodes, standIn },
     webhooks: { allowsLoopback: webhooksLoopback },
     dluxApiUrl,

@@ -105,6 +105,20 @@ export const variables = {
     'Where coturn speaks TLS. Without it, each of TURN_HOST at port 5349.',
   ),
   TURN_TTL: variable(c.wholeNumber(60, 604_800), 'Seconds that TURN credentials serve.'),
+  LIVEKIT_URL: variable(
+    c.socketUrl,
+    'Where browsers reach LiveKit, which carries the voice of large rooms. Without it and JANUS_URL, voice goes from browser to browser everywhere.',
+  ),
+  LIVEKIT_API_URL: variable(
+    c.httpUrl,
+    'Where this server reaches LiveKit’s API. Without it, LIVEKIT_URL’s host.',
+  ),
+  LIVEKIT_API_KEY: variable(c.anyText, 'LiveKit’s API key, which its webhooks are signed with too.'),
+  LIVEKIT_API_SECRET: secret(c.secretOf(16), 'Its secret.'),
+  JANUS_URL: variable(
+    c.socketUrl,
+    'Janus’s WebSocket API, in the place of LiveKit. Nobody but this server may reach it.',
+  ),
   HIVE_NODE: variable(c.httpUrls, 'Hive nodes, tried in order.'),
   HIVE_STANDIN: variable(c.onOff, 'HIVE_NODE is a stand-in with made-up accounts. Never in production.'),
   WEBHOOKS_LOOPBACK: variable(

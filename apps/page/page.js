@@ -85,6 +85,7 @@ socket.on('connect_error', (error) => {
 })
 socket.on('space-joined', (joined) => {
   if (joined.spaceType !== state.room.space_type || joined.spaceId !== state.room.space_id || joined.subspace !== state.subspace) return
+  state.joined = joined
   state.people = new Map(joined.users.map((user) => [user.socketId, user]))
   state.since = { room: state.room, subspace: state.subspace, revisions: joined.revisions }
   state.stage = joined.settings?.stage === true
@@ -219,7 +220,7 @@ let speaking = null
 const withVoice = async () => {
   const people = () => [...state.people.values()]
   const space = () => `${state.room.space_type}:${state.room.space_id}`
-  speaking = await makeSpeaking({ socket, people, space, api, notice, changed: showPeople })
+  speaking = await makeSpeaking({ socket, people, space, joined: () => state.joined, api, notice, changed: showPeople })
   setInterval(() => {
     const { voice } = speaking
     if (voice.streams.size === 0) return

@@ -1,8 +1,8 @@
 // One's own voice and others', over the page's socket: the button, who speaks, and why it stopped.
 import { $ } from './dom.js'
 
-/** `socket`: the page's. `people()`: who is in the room `space()`; `api`: REST. */
-export const makeSpeaking = async ({ socket, people, space, api, notice, changed }) => {
+/** `socket`: the page's. `people()`: who is in the room `space()`; `joined()`: what it said when one entered; `api`: REST. */
+export const makeSpeaking = async ({ socket, people, space, joined, api, notice, changed }) => {
   const { Voice } = await import('/presence-three.js')
   let iceServers = []
   const servers = async () => (await api(`/api/turn-credentials?space=${encodeURIComponent(space())}`)).iceServers ?? []
@@ -23,6 +23,11 @@ export const makeSpeaking = async ({ socket, people, space, api, notice, changed
     others: () => people().filter(({ socketId }) => socketId !== socket.id),
     iceServers: () => iceServers,
     ask: (enabled) => ask('voice-state', { enabled }),
+    sfu: {
+      load: () => import('/presence-sfu.mjs'),
+      connect: () => ask('voice-connect', {}),
+      signal: async (signal) => (await ask('voice-signal', { signal })).signal,
+    },
     signal: (event, payload) => void ask(event, payload).catch(() => {}),
     onChange: (enabled, why) => {
       show(enabled)
@@ -44,6 +49,8 @@ export const makeSpeaking = async ({ socket, people, space, api, notice, changed
     }
     $('speak').disabled = false
   })
+  // The room was entered while this was loading.
+  if (joined()) voice.joined(joined())
   $('speak').hidden = false
   return {
     voice,

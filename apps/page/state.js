@@ -9,6 +9,7 @@ export const state = {
   subspace: 'main', // the room inside it
   people: new Map(), // by socket id
   seen: new Set(), // message ids
+  joined: null, // what the room said when we entered it
   since: null, // revisions, to be told exactly what was missed
   account: sessionStorage.getItem('account'),
   token: sessionStorage.getItem('token'),

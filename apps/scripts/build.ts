@@ -14,6 +14,7 @@ export const SCRIPTS = {
   '/presence.js': { entry: 'script.ts', ...GLOBAL },
   '/presence.mjs': { entry: 'module.ts', format: 'esm' },
   '/presence-aframe.js': { entry: 'aframe.ts', ...GLOBAL },
+  '/presence-sfu.mjs': { entry: 'sfu.ts', format: 'esm' },
   '/presence-three.js': { entry: 'three.ts', format: 'esm' },
 } as const satisfies Record<string, BuildOptions & { readonly entry: string }>
 export type ScriptPath = keyof typeof SCRIPTS

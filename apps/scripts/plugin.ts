@@ -65,10 +65,16 @@ const policyFor = (page: string): string => {
   ].join('; ')
 }
 
+/** The client of LiveKit, as its makers publish it (Apache 2.0), under a path of ours: loaded only in a room whose voice goes there. */
+const LIVEKIT = 'livekit-client/dist/livekit-client.esm.mjs'
+
 /** Register it beside the API, in a scope of its own. */
 export const clientScripts = (app: FastifyInstance): void => {
   for (const path of Object.keys(SCRIPTS) as ScriptPath[])
     app.get(path, hidden, async (request, reply) => sendScript(request, reply, await scriptAt(path)))
+  app.get('/presence-livekit.mjs', hidden, (request, reply) =>
+    sendScript(request, reply, libraryAt('livekit', LIVEKIT)),
+  )
   for (const [name, file] of Object.entries(LIBRARIES))
     app.get(`/examples/lib/${name}`, hidden, (request, reply) =>
       sendScript(request, reply, libraryAt(name, file)),

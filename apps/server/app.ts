@@ -94,7 +94,7 @@ const socketsOn = (
   machines: Machines,
   { config, commands, node, metrics, logger }: Serving,
 ): Sockets => {
-  const { readModels, auth, content, log, relay, positions, turn, outside, motion } = machines
+  const { readModels, auth, content, log, relay, positions, turn, outside, motion, sfu } = machines
   return attachSockets(http.server, {
     commands: withPinned(withAvatars(tracedCommands(commands), readModels), readModels),
     auth,
@@ -106,6 +106,7 @@ const socketsOn = (
     ids,
     relay,
     ...(positions === null ? {} : { positions }),
+    ...(sfu === null ? {} : { sfu }),
     iceServers: (id) => turn.credentialsFor(id).iceServers,
     logger,
     metrics: metrics.parts,
@@ -141,6 +142,7 @@ const healthOf = (
     relay: { configured: config.redisUrl !== null, state: relay.state },
     feed: () => sockets.state().feed,
     turn: turnPart(machines),
+    sfu: machines.sfu,
     writes,
     missingKeys: vault.missing,
     hearing: {
@@ -216,6 +218,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     }),
     moments: momentsOf(machines),
     motion: machines.motion,
+    ...(machines.sfu === null ? {} : { sfu: machines.sfu }),
     feedLog: log,
     archivedAfter: (after) => archivedAfter(log, after),
     outside,

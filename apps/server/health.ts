@@ -4,6 +4,7 @@ import type { Checks } from '../../adapters/http/deps.ts'
 import { deafSentence } from '../../adapters/listener.ts'
 import { type MissingKeys, missingSentence } from '../../adapters/privacy/missing-keys.ts'
 import type { RelayState } from '../../adapters/redis/relay.ts'
+import type { Sfu } from '../../adapters/sfu/sfu.ts'
 import type { TlsState } from '../../adapters/turn/tls-watch.ts'
 import { within } from '../../adapters/within.ts'
 import { STREAM_PREFIXES } from '../../domain/names.ts'
@@ -25,6 +26,8 @@ export type HealthParts = {
     /** The state of TURN over TLS, by place. */
     readonly tls?: () => Readonly<Record<string, TlsState>>
   }
+  /** The media server of large rooms; null if there is none. */
+  readonly sfu: Pick<Sfu, 'kind' | 'isUp'> | null
   readonly writes: WatchedWrites
   /** Keys under which the log was sealed and that are not in the database. */
   readonly missingKeys: () => MissingKeys
@@ -83,6 +86,14 @@ const noticesCheck = (hearing: HealthParts['hearing']): Pick<Checks, 'notices'> 
   return { notices: { ok: error === null, vital: false, ...(error === null ? {} : { error }) } }
 }
 
+/** Without the media server, large rooms are a mesh again: voice is worse, and everything else works. */
+const sfuCheck = (sfu: HealthParts['sfu']): Pick<Checks, 'sfu'> => {
+  if (sfu === null) return {}
+  const isUp = sfu.isUp()
+  const error = `The media server (${sfu.kind}) does not answer: the voice of large rooms goes from browser to browser.`
+  return { sfu: { ok: isUp, vital: false, kind: sfu.kind, ...(isUp ? {} : { error }) } }
+}
+
 /** A write without an answer counts as refused. */
 const soon = async (asked: Promise<string | null>): Promise<string | null> => {
   let found: string | null = 'no answer in time'
@@ -101,6 +112,7 @@ export const createHealth = ({
   relay,
   feed,
   turn,
+  sfu,
   writes,
   missingKeys,
   hearing,
@@ -203,6 +215,7 @@ export const createHealth = ({
       },
       ...keysCheck(missingKeys()),
       ...noticesCheck(hearing),
+      ...sfuCheck(sfu),
       turn: {
         ok: silentTurn === null,
         vital: false,

@@ -15,6 +15,7 @@ import { createReadModels } from '../../adapters/postgres/read-models.ts'
 import { connectVault } from '../../adapters/privacy/connect.ts'
 import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
 import { localRelay } from '../../adapters/redis/relay.ts'
+import type { Sfu } from '../../adapters/sfu/sfu.ts'
 import { type TlsWatch, watchTls } from '../../adapters/turn/tls-watch.ts'
 import { createTurn, type TurnService } from '../../adapters/turn/turn.ts'
 import type { Clock, EventLog, Ids } from '../../domain/ports.ts'
@@ -81,6 +82,17 @@ const sharedWith = async (url: string | null) => {
   return { relay: createRelay({ url }), positions: createPositions({ url }) }
 }
 
+/** The media server of large rooms, of whose adapters at most one is loaded. */
+const sfuFor = async ({ sfu }: Pick<Config, 'sfu'>, { clock, ids }: World): Promise<Sfu | null> => {
+  if (sfu === null) return null
+  if (sfu.kind === 'janus') {
+    const { createJanus } = await import('../../adapters/sfu/janus/janus.ts')
+    return createJanus({ url: sfu.url, boot: ids.uuid() })
+  }
+  const { createLiveKit } = await import('../../adapters/sfu/livekit/livekit.ts')
+  return createLiveKit({ ...sfu, clock })
+}
+
 export const connectMachines = async (config: Config, { clock, ids }: World, logger: Logger) => {
   const databaseUrl = config.database.url
   // Personal data is on the log only sealed; from here on it is opened for everything.
@@ -123,6 +135,7 @@ export const connectMachines = async (config: Config, { clock, ids }: World, log
   const { turn, tls: turnTls } = turnFor(config, clock)
   const { relay, positions } = await sharedWith(config.redisUrl)
 
+  const sfu = await sfuFor(config, { clock, ids })
   const motion = createMotionStore(pool, vault)
   const signer = signerOf(config.audit.origin, Buffer.from(config.audit.signingKey, 'hex'))
   const proofs = proofsOf(signer, pool, stored, { logger, clock })
@@ -145,6 +158,7 @@ export const connectMachines = async (config: Config, { clock, ids }: World, log
     turnTls,
     relay,
     positions,
+    sfu,
     proofs,
     witnesses,
     signer,
@@ -152,6 +166,7 @@ export const connectMachines = async (config: Config, { clock, ids }: World, log
     close: async (): Promise<void> => {
       await Promise.allSettled([
         relay.close(),
+        sfu?.stop(),
         positions?.close(),
         authStore.stop(),
         ofTables.stop(),

@@ -558,6 +558,33 @@ export const SPACE_COMMANDS = {
       return block
     },
   }),
+  /** Sent by the system when people or voices of a room become many or few, and when the SFU comes or goes. */
+  RouteVoice: command({
+    fields: { subspace, hasSfu: field(t.boolean, true) },
+    who: 'the system',
+    says: 'Sends a room’s voice through the SFU where speakers or listeners are many, and from browser to browser where they are few.',
+    rate: 'presence',
+    asksContent: false,
+    looksAt: [],
+    again: ({ one }) => {
+      const routed = one('VoiceRouted')
+      return routed && { subspace: routed.subspace, hasSfu: routed.why !== 'sfu-lost' }
+    },
+  }),
+  /** Sent by the system for what the SFU reports. */
+  NoteVoice: command({
+    fields: { sessionId: ownSession, carried: field(t.boolean, true) },
+    who: 'the system',
+    says: 'Notes that the SFU carries a session’s voice, or carries it no longer.',
+    rate: 'presence',
+    asksContent: false,
+    looksAt: ['session'],
+    again: ({ one }) => {
+      const carried = one('VoiceCarried')
+      const noted = carried ?? one('VoiceNotCarried')
+      return noted && { sessionId: noted.sessionId, carried: carried !== null }
+    },
+  }),
   /** Sent by the system: appends `SeatExpired` for every held seat that has run out. */
   ExpireSeats: command({
     fields: {},

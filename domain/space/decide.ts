@@ -16,6 +16,7 @@ import { leaveSpace, lowerHand, moveSession, raiseHand, setVoice } from './sessi
 import { changeSettings } from './settings.ts'
 import { grantSpeak, handOnSpeak, takeSpeak } from './stage.ts'
 import type { SpaceState } from './state.ts'
+import { noteVoice, routeVoice } from './voice-routes.ts'
 
 const RULES: {
   readonly [Name in SpaceCommandName]: (context: DecisionContext, command: SpaceCommandOf<Name>) => Decision
@@ -47,6 +48,8 @@ const RULES: {
   FillBanList: fillBanList,
   LeaveBanList: leaveBanList,
   KeepMotion: keepMotion,
+  RouteVoice: routeVoice,
+  NoteVoice: noteVoice,
   ExpireSeats: expireSeats,
   LeaveQueue: leaveQueue,
 }

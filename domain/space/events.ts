@@ -21,6 +21,7 @@ import {
   setBy,
 } from './session.ts'
 import type { SpaceState } from './state.ts'
+import { Routing, WHY_ROUTED } from './voice-route.ts'
 
 export { Permission, type Role } from './roles.ts'
 export { LeaveReason } from './session.ts'
@@ -326,6 +327,34 @@ export const SPACE_EVENTS = {
     },
     says: ({ sessionId, by }, words) =>
       `the word was taken from ${words.whose(sessionId)} by ${words.by(by)}`,
+  }),
+  /** The SFU carries the session's voice, or carries it no longer, by its own report. */
+  VoiceCarried: onSession(t.type(Moment), {
+    sets: { carried: { of: 'at' } },
+    told: 'nobody',
+    says: ({ sessionId }, { whose }) => `the SFU carries the voice of ${whose(sessionId)}`,
+  }),
+  VoiceNotCarried: onSession(t.type(Moment), {
+    sets: { carried: { is: null } },
+    told: 'nobody',
+    says: ({ sessionId }, { whose }) => `the SFU no longer carries the voice of ${whose(sessionId)}`,
+  }),
+  /** From now on a room's voice goes through an SFU, or from browser to browser again. */
+  VoiceRouted: event(Routing, {
+    concerns: 'space',
+    fold: (state, { subspace, via, at }) => {
+      const routes = writable(state.routes)
+      if (via === 'sfu') routes.set(subspace, { since: at })
+      else routes.delete(subspace)
+      return state
+    },
+    told: {
+      to: 'subspace',
+      as: 'voice-route',
+      with: ({ via, why }) => ({ via, why }),
+    },
+    says: ({ subspace, via, why }) =>
+      `voice in ${placeOf(subspace)} goes ${via === 'sfu' ? 'through the SFU' : 'from browser to browser'} now: ${WHY_ROUTED[why]}`,
   }),
   PermissionGranted: event(t.type(Granted), {
     concerns: 'account',

@@ -89,6 +89,16 @@ const states: Readonly<Record<string, readonly [ContentKind, ReadonlyArray<Space
       spoke('alice-1'),
     ],
   ],
+  'nine speak, and the SFU carries them': [
+    'public',
+    [
+      opened(),
+      ...Array.from({ length: 9 }, (_, n) => joined('alice', n + 1)),
+      ...Array.from({ length: 9 }, (_, n) => spoke(`alice-${n + 1}`)),
+      { type: 'VoiceRouted', data: { subspace: 'main', via: 'sfu', why: 'many', at: at() } },
+      { type: 'VoiceCarried', data: { sessionId: 'alice-1', at: at() } },
+    ],
+  ],
   'alice’s box is pinned': [
     'public',
     [
@@ -209,6 +219,8 @@ const commands: ReadonlyArray<SpaceCommand> = [
     },
     ...{ from: at(0), to: at(1), movers: 1, ticks: 15, bytes: 99, root: 'r', keptUntil: at(86_400) },
   },
+  { type: 'RouteVoice', subspace: 'main', hasSfu: false },
+  { type: 'NoteVoice', sessionId: 'alice-1', carried: false },
   ask.expire,
 ]
 const callers = { alice: account('alice'), bob: account('bob'), guest: seven, system }

@@ -18,6 +18,7 @@ export const initialSpace = (): SpaceState => ({
   turns: null,
   filters: new Map(),
   lists: new Map(),
+  routes: new Map(),
   settings: DEFAULT_SETTINGS,
 })
 
@@ -35,6 +36,7 @@ export const forkSpace = (state: SpaceState): SpaceState => ({
   pinned: new Map(state.pinned),
   queue: new Map(state.queue),
   filters: new Map(state.filters),
+  routes: new Map(state.routes),
 })
 
 export const evolveSpace = (state: SpaceState, event: SpaceEvent): SpaceState =>

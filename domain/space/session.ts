@@ -63,6 +63,14 @@ export const MARKS = {
       on_stage_since: { kind: 'time or null', of: (since) => since },
     },
   }),
+  /** Since when an SFU reports that it carries the session's voice; null while it does not. */
+  carried: mark<string | null>()({
+    codec: nullable(Time),
+    initial: null,
+    column: null,
+    sign: '~',
+    shown: {},
+  }),
 } as const
 
 type Marks = typeof MARKS

@@ -13,6 +13,7 @@ import { StoredPlace, Turns } from './place.ts'
 import { Permission } from './roles.ts'
 import { marksIn, nullable, StoredSession, storedSession } from './session.ts'
 import type { SpaceState } from './state.ts'
+import { StoredRoute } from './voice-route.ts'
 
 /** The version of the shape below: a snapshot of another version is not read, and the space is folded again. */
 export const SPACE_SNAPSHOT = 1
@@ -57,6 +58,7 @@ const SpaceSnapshot = t.intersection([
     turns: Turns,
     filters: t.array(FilterSetting),
     lists: t.array(StoredBanList),
+    routes: t.array(StoredRoute),
   }),
 ])
 export type SpaceSnapshot = t.TypeOf<typeof SpaceSnapshot>
@@ -76,6 +78,9 @@ export const toSnapshot = (state: SpaceState): SpaceSnapshot => ({
   ...(state.turns === null ? {} : { turns: state.turns }),
   ...(state.lists.size === 0 ? {} : { lists: [...state.lists.values()] }),
   ...(state.filters.size === 0 ? {} : { filters: [...state.filters.values()] }),
+  ...(state.routes.size === 0
+    ? {}
+    : { routes: [...state.routes].map(([subspace, route]) => ({ subspace, ...route })) }),
   grants: [...state.grants].map(([account, grant]) => ({ account, ...grant })),
   bans: [...state.bans].map(([subject, ban]) => ({ subject, ...ban })),
   mutes: [...state.mutes].map(([subject, mute]) => ({ subject, ...mute })),
@@ -99,6 +104,7 @@ export const fromSnapshot = (json: unknown): E.Either<string, SpaceState> => {
     turns: json.turns ?? null,
     lists: new Map((json.lists ?? []).map((list) => [list.listId, list])),
     filters: new Map((json.filters ?? []).map((filter) => [filter.filterId, filter])),
+    routes: new Map((json.routes ?? []).map(({ subspace, ...route }) => [subspace, route])),
     grants: new Map(json.grants.map(({ account, ...grant }) => [account, grant])),
     bans: new Map(json.bans.map(({ subject, ...ban }) => [subject, ban])),
     mutes: new Map(json.mutes.map(({ subject, ...mute }) => [subject, mute])),

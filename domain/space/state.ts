@@ -7,6 +7,7 @@ import type { Pin } from './pin.ts'
 import type { Turns, WaitingPlace } from './place.ts'
 import type { Permission } from './roles.ts'
 import type { Session } from './session.ts'
+import type { VoiceRoute } from './voice-route.ts'
 
 export type { Session } from './session.ts'
 
@@ -60,5 +61,7 @@ export type SpaceState = {
   readonly filters: ReadonlyMap<string, RoomFilter>
   /** The ban lists that the space follows, by id. Each change makes a new Map. */
   readonly lists: BanLists
+  /** The rooms whose voice goes through an SFU, by subspace; in all others it goes from browser to browser. */
+  readonly routes: ReadonlyMap<string, VoiceRoute>
   readonly settings: SpaceSettings
 }

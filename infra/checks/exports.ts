@@ -6,7 +6,9 @@ import { FOLDERS, importsOf } from './imports.ts'
 /** Entry points that others use: what the packages export, and the pages' scripts. */
 const DOORS: ReadonlySet<string> = new Set([
   ...['index', 'options', 'log/backup'].map((name) => `infra/eventstore/${name}.ts`),
-  ...['index', 'module', 'script', 'aframe', 'three', 'stub'].map((name) => `apps/client/src/${name}.ts`),
+  ...['index', 'module', 'script', 'aframe', 'three', 'sfu', 'stub'].map(
+    (name) => `apps/client/src/${name}.ts`,
+  ),
 ])
 
 /** By path from the root: a file's text. */

@@ -9,6 +9,16 @@ import * as assert from 'uvu/assert'
 import { freePort } from '../postgres/embedded.ts'
 import { type Browser, type Page, testBrowser } from '../testing/browser.ts'
 import { type Embedded, startEmbedded } from '../testing/embedded.ts'
+import {
+  deafen,
+  hears,
+  isSilentInTime,
+  silencedAfter,
+  socketOf,
+  startVoice,
+  until,
+  visit,
+} from '../testing/voices.ts'
 
 type Context = {
   product: Embedded
@@ -19,8 +29,6 @@ type Context = {
   carol: Page
 }
 const test = suite<Context>('voice between browsers')
-/** Milliseconds after a mute is on the log in which the last packet of the muted may arrive. */
-const SILENT_WITHIN_MS = 300
 const SECRET = 'for-tests-only-0123456789'
 
 const startTurn = async (port: number) => {
@@ -44,94 +52,6 @@ const startTurn = async (port: number) => {
     },
   }
 }
-
-/** Before the page's own scripts: everything is relayed, and each connection and socket stays known. */
-const WATCH = `
-  window.connections = []
-  window.sockets = []
-  const Peer = window.RTCPeerConnection
-  window.RTCPeerConnection = class extends Peer {
-    constructor(options) { super({ ...options, iceTransportPolicy: 'relay' }); connections.push(this) }
-  }
-  const Socket = window.WebSocket
-  window.WebSocket = class extends Socket { constructor(...given) { super(...given); sockets.push(this) } }
-  window.now = () => performance.timeOrigin + performance.now()
-  window.packetsOf = async (connection) => {
-    let packets = 0
-    for (const report of (await connection.getStats()).values())
-      if (report.type === 'inbound-rtp' && report.kind === 'audio') packets += report.packetsReceived
-    return packets
-  }
-  window.packets = async () => {
-    const each = await Promise.all(connections.map((one) => packetsOf(one).catch(() => 0)))
-    return each.reduce((sum, one) => sum + one, 0)
-  }
-  /** Looks every 20 ms whether packets came since; lastPacket is when that was last so (ms since the epoch). */
-  window.look = () => {
-    const known = new Map()
-    window.lastPacket = 0
-    window.isLooking = true
-    const again = async () => {
-      for (const one of connections) {
-        const packets = await packetsOf(one).catch(() => 0)
-        if (packets > (known.get(one) ?? packets)) window.lastPacket = now()
-        known.set(one, Math.max(packets, known.get(one) ?? 0))
-      }
-      if (window.isLooking) setTimeout(again, 20)
-    }
-    void again()
-  }`
-
-const visit = async ({ browser, product }: Context, account: string | null): Promise<Page> => {
-  const visitor = await browser.createBrowserContext()
-  const page = await visitor.newPage()
-  await page.evaluateOnNewDocument(WATCH)
-  await page.goto(`${product.endpoints().url}/examples/`)
-  await page.evaluate(`import('/presence.mjs').then(async ({ join }) => {
-    const account = ${JSON.stringify(account)}
-    const sign = async (challenge) => {
-      const answer = await fetch('/page/sign', {
-        method: 'POST', headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ account, message: challenge }),
-      })
-      return { account, challenge, signature: (await answer.json()).signature }
-    }
-    window.room = await join('global:lobby', { login: account === null ? 'guest' : sign })
-  })`)
-  return page
-}
-const socketOf = async (page: Page) => String(await page.evaluate('room.me.socketId'))
-const until = (page: Page, what: string): Promise<unknown> =>
-  page
-    .waitForFunction(what, { timeout: 20_000, polling: 50 })
-    .catch((error) => Promise.reject(new Error(`${what}: ${error}`)))
-/** Whether that many more packets arrive than now. */
-const hears = async (page: Page, packets = 20): Promise<void> => {
-  const before = Number(await page.evaluate('packets()'))
-  await until(page, `packets().then((all) => all > ${before + packets})`)
-}
-const startVoice = (page: Page) => page.evaluate('room.voice.start()')
-/** How long after `act` is on the log (by its answer) the last packet arrives at each, in ms. Looks for a second. */
-const silencedAfter = async (receivers: ReadonlyArray<Page>, by: Page, act: string): Promise<number[]> => {
-  for (const page of receivers) await page.evaluate('look()')
-  for (const page of receivers) await until(page, 'lastPacket > 0')
-  const done = Number(await by.evaluate(`${act}.then(now)`))
-  const last: number[] = []
-  for (const page of receivers) {
-    await until(page, `now() > ${done + 1_000}`)
-    last.push(Number(await page.evaluate('(window.isLooking = false, lastPacket)')) - done)
-  }
-  return last
-}
-const isSilentInTime = (after: ReadonlyArray<number>) => {
-  for (const ms of after) assert.ok(ms < SILENT_WITHIN_MS, `the last packet came ${Math.round(ms)} ms after`)
-}
-/** Its page stops nothing, whatever it is told: who is silenced is silent all the same. */
-const deafen = (page: Page) =>
-  page.evaluate(`
-    MediaStreamTrack.prototype.stop = () => {}
-    RTCRtpSender.prototype.replaceTrack = async () => {}
-    RTCPeerConnection.prototype.close = () => {}`)
 
 test.before(async (context) => {
   const port = await freePort()

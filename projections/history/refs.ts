@@ -152,6 +152,7 @@ const NOTE: { readonly [Name in OtherSpaceEvent]: Note<Name> } = {
     for (const key of lists.keys()) if (key === listId || key.startsWith(`${listId} `)) lists.delete(key)
   },
   MotionKept: () => {},
+  VoiceRouted: () => {},
   SettingsChanged: ({ settings, queue }, { changes }, ref) => {
     if (changes.queue === false) queue.clear()
     for (const [name, value] of Object.entries(changes)) {

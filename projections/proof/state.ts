@@ -155,6 +155,7 @@ const APPLY: { readonly [Name in OtherSpaceEvent]: (state: BundleState, data: Js
     BanListChanged: () => {},
     BanListLeft: () => {},
     MotionKept: () => {},
+    VoiceRouted: () => {},
     SettingsChanged: (state, data) => {
       state.settings = merged(state.settings, object(data.changes))
     },

@@ -34,6 +34,7 @@ export const hush = (member: Member, session: MemberSession): void => {
   session.stopListening = null
   session.unpack?.()
   session.unpack = null
+  session.hangUp?.()
   if (session.room === null) return
   member.line.leave(session.room)
   listenOut(session.hold.live, session.subspace)

@@ -25,7 +25,12 @@ const joinedStart = (
   member: Member,
   session: MemberSession,
   snapshot: EntrySnapshot,
-  said: { readonly resumed: boolean; readonly token: string | null; readonly at: number },
+  said: {
+    readonly resumed: boolean
+    readonly token: string | null
+    readonly at: number
+    readonly hasSfu: boolean
+  },
 ): string => {
   const { caller } = member
   const { space } = session.hold.live
@@ -48,6 +53,7 @@ const joinedStart = (
     permission: access.role ?? 'access',
     revisions: { space: String(snapshot.revisions.space), chat: String(snapshot.revisions.chat) },
     resumed: said.resumed,
+    voice_relay: said.hasSfu,
     timestamp: now,
   }
   return `2["space-joined",${JSON.stringify(head).slice(0, -1)},`
@@ -56,6 +62,8 @@ const joinedStart = (
 export const createEntering = (deps: {
   readonly tokenFor: (member: Member) => string | null
   readonly log: EventLog
+  /** Whether there is an SFU for large rooms. */
+  readonly hasSfu: boolean
   readonly sending: Sending
   readonly scenes: Pick<Scenes, 'entered' | 'catchUp'>
   readonly ending: Ending
@@ -140,7 +148,7 @@ export const createEntering = (deps: {
     const { since } = session
     const token = deps.tokenFor(member)
     const start = (resumed: boolean) =>
-      joinedStart(member, session, snapshot, { resumed, token, at: clock.now() })
+      joinedStart(member, session, snapshot, { resumed, token, at: clock.now(), hasSfu: deps.hasSfu })
     if (since === null) {
       line.entered(start(false), tail)
       line.join(room)

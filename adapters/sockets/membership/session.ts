@@ -34,6 +34,7 @@ export const newSession = (of: {
   arrived: () => {},
   stopListening: null,
   unpack: null,
+  hangUp: null,
   isOver: false,
 })
 

@@ -132,7 +132,7 @@ export const join = async (space: string, options: JoinOptions = {}): Promise<Ro
     onEnd: (why) => room.ended(why),
     now,
   })
-  const room = new Room({ session, transport, where, token, now })
+  const room = new Room({ session, transport, where, token, server, now })
   await session.start()
   return room
 }

@@ -6,6 +6,7 @@ import { packMove } from './packed.ts'
 import { type Demands, type Proofs, verify } from './proof.ts'
 import { type Entity, SceneState } from './scene.ts'
 import type { Joined, Session } from './session.ts'
+import type * as sfu from './sfu.ts'
 import type { Json, Transport } from './transport.ts'
 import { Voice } from './voice.ts'
 import type { Told } from './wire.ts'
@@ -38,6 +39,8 @@ export type RoomDeps = {
   readonly transport: Transport
   readonly where: Where
   readonly token: () => string | null
+  /** `https://HOST`, from which the module for large rooms is loaded. */
+  readonly server?: string
   readonly now: () => number
 }
 
@@ -79,6 +82,11 @@ export class Room extends Emitter<RoomEvents> {
       ask: (enabled) => deps.session.ask('voice-state', { enabled }),
       signal: (event, payload) => void deps.session.ask(event, payload).catch(() => {}),
       onChange: (enabled, why) => this.emit('voice-changed', { enabled, why }),
+      sfu: {
+        load: () => import(`${deps.server}/presence-sfu.mjs`) as Promise<typeof sfu>,
+        connect: () => deps.session.ask('voice-connect', {}),
+        signal: async (signal) => (await deps.session.ask('voice-signal', { signal })).signal as Json,
+      },
     })
   }
 
@@ -274,6 +282,7 @@ export class Room extends Emitter<RoomEvents> {
     this.emit('space-joined', joined)
     this.emit('users', this.#users)
     this.#mover.again(performance.now())
+    this.voice.joined(joined)
     if (!isAgain) return
     this.voice.restart()
     this.emit('back', { resumed: joined.resumed })

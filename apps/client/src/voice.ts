@@ -3,11 +3,12 @@
  *  everybody else. */
 import { asPresenceError, PresenceError } from './errors.ts'
 import type { Pose } from './moves.ts'
+import type { SfuDeps, SfuVoice } from './sfu.ts'
 import type { Json } from './transport.ts'
 import type { Told } from './wire.ts'
 
 type Signal = 'webrtc-offer' | 'webrtc-answer' | 'webrtc-ice-candidate'
-type Other = { readonly socketId: string; readonly voice_enabled?: unknown }
+type Other = { readonly socketId: string; readonly sessionId?: unknown; readonly voice_enabled?: unknown }
 export type VoiceDeps = {
   readonly me: () => string
   readonly others: () => ReadonlyArray<Other>
@@ -16,7 +17,14 @@ export type VoiceDeps = {
   readonly ask: (enabled: boolean) => Promise<Json>
   readonly signal: (event: Signal, payload: Json) => void
   readonly onChange: (enabled: boolean, why: PresenceError | null) => void
+  /** For rooms whose voice goes through a media server: its module, and what is asked of the server for it. Without it,
+   *  such rooms are silent. */
+  readonly sfu?: Pick<SfuDeps, 'connect' | 'signal'> & {
+    readonly load: () => Promise<{ readonly connectSfu: (deps: SfuDeps) => Promise<SfuVoice> }>
+  }
 }
+/** What a room says about its voice when one enters. */
+export type Route = { readonly voice_route?: unknown; readonly voice_relay?: unknown }
 /** A description or a candidate, with the connections that it belongs to: a newer one on the other side starts over. */
 type Tagged = {
   readonly type?: RTCSdpType
@@ -33,7 +41,10 @@ const MOST_SPEAKERS = 8
 const MOST_LISTENERS = 30
 const LEVEL_OF_SPEECH = 0.01
 
-class Peer {
+/** One person's voice as it is played. */
+type Heard = { readonly id: string; stream: MediaStream | null; isHushed: boolean; panner: PannerNode | null }
+
+class Peer implements Heard {
   readonly id = Math.random().toString(36).slice(2, 12)
   readonly connection: RTCPeerConnection
   stream: MediaStream | null = null
@@ -52,6 +63,17 @@ class Peer {
 export class Voice {
   readonly #deps: VoiceDeps
   readonly #peers = new Map<string, Peer>()
+  /** Voices through the media server, by session id. */
+  readonly #carried = new Map<string, Heard>()
+  /** Whether the room's voice goes through the media server, and whether there is one. */
+  #isRouted = false
+  #hasRelay = false
+  #sfu: SfuVoice | null = null
+  /** What it told before it was ready. */
+  #early: Json[] = []
+  /** Counts connections to it: what an earlier one says is not listened to. */
+  #sfuCount = 0
+  #sfuTimer: ReturnType<typeof setTimeout> | undefined
   #mine: MediaStream | null = null
   #context: AudioContext | null = null
   #isPositional = false
@@ -63,20 +85,25 @@ export class Voice {
   get enabled(): boolean {
     return this.#mine !== null
   }
+  /** Whether voices come through the room's media server, not from browser to browser. */
+  get isThroughServer(): boolean {
+    return this.#isRouted
+  }
   /** Everybody who is connected for voice, by socket id. */
   get connections(): ReadonlyMap<string, RTCPeerConnection> {
     return new Map([...this.#peers].map(([id, { connection }]) => [id, connection]))
   }
   /** Others' voices as they come, by socket id. */
   get streams(): ReadonlyMap<string, MediaStream> {
-    return new Map([...this.#peers].flatMap(([id, { stream }]) => (stream === null ? [] : [[id, stream]])))
+    const all = this.#heardBySocket()
+    return new Map(all.flatMap(([id, { stream }]) => (stream === null ? [] : [[id, stream]])))
   }
 
   /** Asks for the microphone, unless a stream is given, and tells the room. */
   async start(given?: MediaStream): Promise<void> {
     if (this.enabled) return
     const speakers = this.#deps.others().filter(({ voice_enabled }) => voice_enabled === true)
-    if (speakers.length >= MOST_SPEAKERS)
+    if (speakers.length >= MOST_SPEAKERS && !this.#isRouted && !this.#hasRelay)
       throw new PresenceError('voice_full', `${MOST_SPEAKERS} people speak here already.`)
     const stream =
       given ??
@@ -92,7 +119,7 @@ export class Voice {
     }
     this.#mine = stream
     this.#deps.onChange(true, null)
-    this.#offerToAll()
+    this.#speak()
   }
   async stop(): Promise<void> {
     if (!this.enabled) return
@@ -101,6 +128,7 @@ export class Voice {
   }
   /** How loud somebody is, from 0 to 1; null if nothing comes from them. */
   level(socketId: string): number | null {
+    if (this.#sfu !== null) return this.#sfu.level(this.#sessionOf(socketId) ?? '')
     const [receiver] = this.#peers.get(socketId)?.connection.getReceivers() ?? []
     return receiver?.getSynchronizationSources()[0]?.audioLevel ?? null
   }
@@ -127,7 +155,7 @@ export class Voice {
       listener.setPosition(at.x, at.y, at.z)
       listener.setOrientation(forward.x, forward.y, forward.z, 0, 1, 0)
     }
-    for (const [socketId, { panner }] of this.#peers) {
+    for (const [socketId, { panner }] of this.#heardBySocket()) {
       const place = panner === null ? null : placeOf(socketId)
       if (panner === null || place === null) continue
       panner.positionX.value = place.position.x
@@ -140,10 +168,11 @@ export class Voice {
   heard(type: string, message: Json): void {
     switch (type as keyof Told) {
       case 'user-joined':
-        if (this.enabled) this.#offerTo(String(message.socketId))
+        if (this.enabled && !this.#isRouted) this.#offerTo(String(message.socketId))
         return
       case 'user-left':
         this.#drop(String(message.socketId))
+        this.#forget(String(message.sessionId))
         return
       case 'permission-changed':
         if (message.drop_audio === true) this.#mutedWho(message)
@@ -156,6 +185,16 @@ export class Voice {
         return
       case 'stage-state':
         if (message.drop_audio === true) this.#dropAudio(String(message.socketId))
+        return
+      case 'space-joined':
+        this.joined(message)
+        return
+      case 'voice-route':
+        this.#route(message.via === 'sfu')
+        return
+      case 'voice-signal':
+        if (this.#sfu !== null) this.#sfu.heard(message.signal as Json)
+        else if (this.#isRouted) this.#early.push(message.signal as Json)
         return
       case 'webrtc-offer':
         this.#inTurn(() => this.#described(String(message.fromSocketId), message.offer as Tagged))
@@ -170,18 +209,26 @@ export class Voice {
         return
     }
   }
+  /** How the room's voice goes, as the room said when one entered it. */
+  joined({ voice_route, voice_relay }: Route): void {
+    this.#hasRelay = voice_relay === true
+    this.#leaveSfu()
+    this.#route(voice_route === 'sfu')
+  }
   /** After a cut: another socket, so other connections; whoever spoke speaks on. */
   restart(): void {
     for (const id of [...this.#peers.keys()]) this.#drop(id)
     if (!this.enabled) return
     this.#deps.ask(true).then(
-      () => this.#offerToAll(),
+      () => this.#speak(),
       (error) => this.#silence(asPresenceError(error)),
     )
   }
   close(): void {
     if (this.enabled) this.#silence(null)
     for (const id of [...this.#peers.keys()]) this.#drop(id)
+    this.#leaveSfu()
+    this.#isRouted = false
     void this.#context?.close().catch(() => {})
     this.#context = null
   }
@@ -189,10 +236,12 @@ export class Voice {
   #voiceState(message: Json): void {
     const socketId = String(message.socketId)
     const peer = this.#peers.get(socketId)
+    const carried = this.#carried.get(String(message.sessionId))
     if (message.enabled !== false) {
-      if (peer?.isHushed) this.#play(peer)
+      for (const one of [peer, carried]) if (one?.isHushed) this.#play(one)
       return
     }
+    if (carried !== undefined) hush(carried)
     // The server switched it off, or another page of ours did.
     if (socketId === this.#deps.me()) {
       if (this.enabled) this.#silence(new PresenceError('muted', 'Your voice was switched off.'))
@@ -202,6 +251,9 @@ export class Voice {
   /** Nothing comes over a connection that was closed; one's own voice goes over another. */
   #dropAudio(socketId: string): void {
     if (socketId === this.#deps.me()) return
+    const carried = this.#carried.get(this.#sessionOf(socketId) ?? '')
+    if (carried !== undefined) hush(carried)
+    if (this.#isRouted) return
     this.#drop(socketId)
     if (this.enabled) this.#offerTo(socketId)
   }
@@ -218,11 +270,13 @@ export class Voice {
     if (this.enabled)
       this.#silence(new PresenceError('voice_disabled', 'Voice was switched off in this room.'))
     for (const id of [...this.#peers.keys()]) this.#drop(id)
+    for (const one of this.#carried.values()) hush(one)
   }
   #silence(why: PresenceError | null): void {
     const mine = this.#mine
     this.#mine = null
     if (mine !== null) stopTracks(mine)
+    void this.#sfu?.publish(null).catch(() => {})
     for (const [id, { connection }] of this.#peers) {
       for (const sender of connection.getSenders()) void sender.replaceTrack(null).catch(() => {})
       const isHeard = this.#deps
@@ -232,6 +286,93 @@ export class Voice {
       else for (const transceiver of connection.getTransceivers()) transceiver.direction = 'recvonly'
     }
     this.#deps.onChange(false, why)
+  }
+
+  // ── through the media server ───────────────────────────────────────────────────────────────────────────
+  #sessionOf(socketId: string): string | null {
+    const other = this.#deps.others().find((one) => one.socketId === socketId)
+    return other?.sessionId === undefined ? null : String(other.sessionId)
+  }
+  #heardBySocket(): ReadonlyArray<readonly [string, Heard]> {
+    const carried = this.#deps.others().flatMap(({ socketId, sessionId }) => {
+      const heard = this.#carried.get(String(sessionId))
+      return heard === undefined ? [] : [[socketId, heard] as const]
+    })
+    return [...this.#peers, ...carried]
+  }
+  /** Sends one's own voice, whichever way voices go here. */
+  #speak(): void {
+    if (!this.#isRouted) {
+      this.#offerToAll()
+      return
+    }
+    const track = this.#mine?.getAudioTracks()[0] ?? null
+    // Refused: it is said when one's voice is switched off, or it is tried again with the next connection.
+    void this.#sfu?.publish(track).catch(() => {})
+  }
+  #route(isRouted: boolean): void {
+    if (isRouted === this.#isRouted && (!isRouted || this.#sfu !== null)) return
+    this.#isRouted = isRouted
+    this.#leaveSfu()
+    if (isRouted) {
+      for (const id of [...this.#peers.keys()]) this.#drop(id)
+      this.#enterSfu(0)
+    } else if (this.enabled) this.#offerToAll()
+  }
+  #leaveSfu(): void {
+    this.#sfuCount += 1
+    clearTimeout(this.#sfuTimer)
+    this.#sfu?.close()
+    this.#sfu = null
+    this.#early = []
+    for (const sessionId of [...this.#carried.keys()]) this.#forget(sessionId)
+  }
+  #forget(sessionId: string): void {
+    const carried = this.#carried.get(sessionId)
+    if (carried === undefined) return
+    this.#carried.delete(sessionId)
+    hush(carried)
+  }
+  /** `failed`: how often in a row it could not be reached. */
+  #enterSfu(failed: number): void {
+    const { sfu } = this.#deps
+    if (sfu === undefined) return
+    const count = ++this.#sfuCount
+    const isCurrent = () => count === this.#sfuCount && this.#isRouted
+    const again = () => {
+      if (!isCurrent()) return
+      this.#leaveSfu()
+      this.#sfuTimer = setTimeout(() => this.#enterSfu(failed + 1), Math.min(10_000, 500 * 2 ** failed))
+    }
+    const deps: SfuDeps = {
+      connect: sfu.connect,
+      signal: sfu.signal,
+      iceServers: this.#deps.iceServers,
+      onVoice: (sessionId, stream) => {
+        if (isCurrent()) this.#carry(sessionId, stream)
+      },
+      onLost: again,
+    }
+    sfu
+      .load()
+      .then(async ({ connectSfu }) => {
+        if (!isCurrent()) return
+        const voice = await connectSfu(deps)
+        if (!isCurrent()) return voice.close()
+        this.#sfu = voice
+        for (const signal of this.#early.splice(0)) voice.heard(signal)
+        if (this.enabled) this.#speak()
+      })
+      .catch(again)
+  }
+  #carry(sessionId: string, stream: MediaStream): void {
+    const known = this.#carried.get(sessionId)
+    if (known?.stream?.getTracks()[0] === stream.getTracks()[0] && known?.isHushed === false) return
+    if (known !== undefined) hush(known)
+    const id = Math.random().toString(36).slice(2, 12)
+    const heard: Heard = { id, stream, isHushed: false, panner: null }
+    this.#carried.set(sessionId, heard)
+    this.#play(heard)
   }
 
   // ── connections ────────────────────────────────────────────────────────────────────────────────────────
@@ -343,7 +484,7 @@ export class Voice {
   }
 
   // ── to the ear ─────────────────────────────────────────────────────────────────────────────────────────
-  #play(peer: Peer): void {
+  #play(peer: Heard): void {
     const { stream } = peer
     if (stream === null || typeof document === 'undefined') return
     hush(peer)
@@ -369,11 +510,11 @@ const stopTracks = (stream: MediaStream): void => {
   for (const track of stream.getTracks()) track.stop()
 }
 /** Out of the ear. */
-const hush = (peer: Peer): void => {
+const hush = (peer: Heard): void => {
   peer.isHushed = true
   peer.panner?.disconnect()
   peer.panner = null
   elementOf(peer)?.remove()
 }
-const elementOf = (peer: Peer): Element | null =>
+const elementOf = (peer: Heard): Element | null =>
   typeof document === 'undefined' ? null : document.querySelector(`audio[data-presence="${peer.id}"]`)

@@ -207,6 +207,12 @@ export type Sent = {
     readonly targetSocketId: string
     readonly candidate: unknown
   }
+  /** Connects to the SFU of a room whose voice goes through one (voice_route). The answer has sfu, url, token, room and may_speak: with livekit, where to connect and with which token, for a minute; with janus, url and token are null, and voice-signal carries the descriptions. */
+  readonly 'voice-connect': Readonly<Record<string, unknown>>
+  /** A description for the SFU, where clients don’t connect to it by themselves; the answer’s signal is its answer. kind is publish (sdp: an offer of one’s own voice), hear (others’ voices are wanted; fresh: anew), or answer (sdp: to an offer that came as voice-signal). */
+  readonly 'voice-signal': {
+    readonly signal: Readonly<Record<string, unknown>>
+  }
   /** Where the caller’s avatar is, and the state of entities: any JSON object up to 16 KB. The newest value of each component of each entity wins; null removes a component or an entity; an entity that does not exist is spawned by being named. */
   readonly 'aframe-update': {
     readonly position?: unknown
@@ -312,6 +318,8 @@ export type Told = {
       readonly chat: string
     }
     readonly resumed: boolean
+    readonly voice_relay: boolean
+    readonly voice_route: 'mesh' | 'sfu'
     readonly timestamp: string
   }
   /** Somebody joined the room. */
@@ -378,6 +386,17 @@ export type Told = {
     readonly drop_audio?: boolean
     readonly revision: string
     readonly timestamp: string
+  }
+  /** The room’s voice goes through the SFU from now on (voice-connect), or from browser to browser again. */
+  readonly 'voice-route': {
+    readonly via: 'mesh' | 'sfu'
+    readonly why: 'many' | 'few' | 'sfu-lost'
+    readonly revision: string
+    readonly timestamp: string
+  }
+  /** An offer of the SFU with others’ voices: kind (offer), sdp, and voices, which says whose each is: session ids by mid. */
+  readonly 'voice-signal': {
+    readonly signal: Readonly<Record<string, unknown>>
   }
   /** A permission was granted or revoked, or somebody was muted or unmuted (change says which). */
   readonly 'permission-changed': {
@@ -685,6 +704,8 @@ export type Code =
   | 'space_unreadable'
   | 'space_deleted'
   | 'space_cut'
+  | 'voice_by_mesh'
+  | 'sfu_unavailable'
   | 'archived'
   | 'beyond_log'
   | 'too_large'

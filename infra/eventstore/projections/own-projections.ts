@@ -44,11 +44,11 @@ export const createOwnProjections = (parts: OwnParts, isTaken: (name: string) =>
     create: ({ name: asked, ...settings }: Asked): void => {
       const name = asked ?? randomUUID()
       if (name === '') throw errors.invalidArgument('The projection has no name')
-      if (isTaken(name) || all.has(name)) throw errors.projectionExists(name)
       if (settings.isTracking && !settings.isEmitting)
         throw errors.internal(
           'Exception was thrown by handler. Emitted streams are tracked only of one that emits.',
         )
+      if (isTaken(name) || all.has(name)) throw errors.projectionExists(name)
       const made: OwnSettings = { name, ...settings, version: 0, end: storage.lastPosition() }
       createOwnStore(db, name).keepSettings(made)
       storage.syncNow()
@@ -66,12 +66,17 @@ export const createOwnProjections = (parts: OwnParts, isTaken: (name: string) =>
         version: settings.version + 1,
       })
       store.keepOn(isOn)
+      if (query !== settings.query) store.forgetEmitted()
       storage.syncNow()
       open(keptSettings(db).find((one) => one.name === name)!)
     },
     delete: async (name: string, isWithEmitted: boolean): Promise<void> => {
       const store = createOwnStore(db, name)
-      named(name).close()
+      const projection = named(name)
+      // One whose query can't be read does not run.
+      await projection.read()
+      if (projection.isOn()) throw errors.projectionRuns(name)
+      projection.close()
       all.delete(name)
       const emitted = isWithEmitted ? [...store.tracked(), trackedIn(name)] : []
       store.remove()

@@ -43,6 +43,9 @@ export const createOwnStore = (db: DatabaseSync, name: string) => {
     isOn: (): boolean => text('on') !== 'false',
     checkpoint: (): number => Number(text('checkpoint') ?? -1),
     keepCheckpoint: (position: number): void => void put.run(`${place}checkpoint`, `${position}`),
+    /** Up to which position everything is emitted: what begins anew emits none of it again. */
+    emitted: (): number => Number(text('emitted') ?? -1),
+    keepEmitted: (position: number): void => void put.run(`${place}emitted`, `${position}`),
     keepState: ({ partition, state, result }: NonNullable<QueryOutcome>): void =>
       void put.run(`${place}state/${partition}`, JSON.stringify([state, result])),
     /** As JSON, undefined if the partition has had no event. */
@@ -67,6 +70,8 @@ export const createOwnStore = (db: DatabaseSync, name: string) => {
       removeUnder('state/')
       removeUnder('checkpoint')
     },
+    /** With another query, everything is to be emitted again if it begins anew. */
+    forgetEmitted: (): void => removeUnder('emitted'),
     remove: (): void => removeUnder(''),
   }
 }

@@ -7,6 +7,7 @@ import {
   type ProposedEvent,
   type StoredEvent,
 } from '../protocol/record.ts'
+import type { Appender } from '../streams/append.ts'
 import { follow, isLink } from '../streams/links.ts'
 import type { OwnSettings, OwnStore } from './own-store.ts'
 import { type RunningQuery, startQuery } from './query.ts'
@@ -123,13 +124,17 @@ export const writesOf = (
   { settings, store }: Own,
   definition: QueryDefinition,
   done: ReadonlyArray<QueryOutcome>,
-  seen: ReadonlyArray<QueryEvent>,
+  {
+    seen,
+    positions,
+  }: { readonly seen: ReadonlyArray<QueryEvent>; readonly positions: ReadonlyArray<number> },
 ) => {
   const { name } = settings
+  const emitted = store.emitted()
   const writes: Write[] = []
   const tracked = new Set<string>()
   for (const [at, outcome] of done.entries()) {
-    if (outcome === null) continue
+    if (outcome === null || positions[at]! <= emitted) continue
     const $causedBy = seen[at]!.eventId
     for (const [stream, type, data, metadata] of outcome.emitted) {
       if (stream === '' || type === '' || stream === '$all' || stream.startsWith('$$'))
@@ -154,3 +159,29 @@ export const writesOf = (
   }
   return { writes, tracked }
 }
+
+type Batch = ReturnType<typeof writesOf> & {
+  readonly done: ReadonlyArray<QueryOutcome>
+  readonly position: number
+  /** False once it was stopped or changed: then nothing is written. */
+  readonly isStill: () => boolean
+}
+/** Writes all of it or nothing. Resolves to false if that failed. */
+export const commit = (
+  appender: Appender,
+  { store }: Own,
+  { writes, tracked, done, position, isStill }: Batch,
+): Promise<boolean> =>
+  new Promise((resolve) =>
+    appender.alongside({
+      write: (insert) => {
+        if (!isStill()) return
+        for (const { stream, event } of writes) insert(stream, event)
+        for (const outcome of done) if (outcome !== null) store.keepState(outcome)
+        for (const stream of tracked) store.track(stream)
+        store.keepCheckpoint(position)
+        if (writes.length > 0) store.keepEmitted(position)
+      },
+      done: resolve,
+    }),
+  )

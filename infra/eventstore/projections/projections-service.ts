@@ -70,8 +70,9 @@ export const projectionsService = (
     return projection
   }
   /** Of those that clients made: the others keep nothing but their place. */
-  const value = (name: string, of: () => string | undefined) => {
+  const value = async (name: string, of: () => string | undefined) => {
     const projection = named(name)
+    if (isOwn(projection)) await projection.read()
     const json = isOwn(projection) ? of() : undefined
     if (json === undefined && isOwn(projection) && projection.status() === 'Faulted')
       throw errors.projectionHasNoState(name, projection.reason())
@@ -114,19 +115,19 @@ export const projectionsService = (
       else projection.turn(false)
       return new pb.DisableResp()
     },
-    state: (request: StateReq) => {
+    state: async (request: StateReq) => {
       const [name, partition] = [
         request.getOptions()?.getName() ?? '',
         request.getOptions()?.getPartition() ?? '',
       ]
-      return new pb.StateResp().setState(value(name, () => own.state(name, partition)))
+      return new pb.StateResp().setState(await value(name, () => own.state(name, partition)))
     },
-    result: (request: ResultReq) => {
+    result: async (request: ResultReq) => {
       const [name, partition] = [
         request.getOptions()?.getName() ?? '',
         request.getOptions()?.getPartition() ?? '',
       ]
-      return new pb.ResultResp().setResult(value(name, () => own.result(name, partition)))
+      return new pb.ResultResp().setResult(await value(name, () => own.result(name, partition)))
     },
     /** They hold nothing in memory that would have to start anew. */
     restartSubsystem: (_request: unknown, call: Call) => {

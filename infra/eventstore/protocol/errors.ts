@@ -99,6 +99,12 @@ export const scavengeNotFound = (id: string): GrpcError =>
   make(status.NOT_FOUND, 'Scavenge id was invalid.', { exception: 'scavenge-not-found', 'scavenge-id': id })
 export const projectionExists = (name: string): GrpcError =>
   make(status.ALREADY_EXISTS, `Conflict: projection '${name}' exists already.`)
+/** Clients know it by the first words. */
+export const projectionRuns = (name: string): GrpcError =>
+  make(
+    status.UNKNOWN,
+    `Envelope callback expected Updated, received OperationFailed instead: projection '${name}' runs. Disable it before it is deleted.`,
+  )
 /** As a real node, which does not answer before the client's deadline. */
 export const projectionHasNoState = (name: string, why: string): GrpcError =>
   make(status.DEADLINE_EXCEEDED, `Projection '${name}' has no state: ${why}`)

@@ -79,8 +79,13 @@ const traced: Carry = (carry) => (request) => async () => {
 /** Each command is a span, and its trace’s id goes onto the log with it. */
 export const tracedCommands = (commands: Commands): Commands => {
   if (!isTracing()) return commands
-  const { space, chat } = commands
-  return { ...commands, space: traced(space as never) as never, chat: traced(chat as never) as never }
+  const { space, chat, cases } = commands
+  return {
+    ...commands,
+    space: traced(space as never) as never,
+    chat: traced(chat as never) as never,
+    cases: traced(cases as never) as never,
+  }
 }
 
 /** Each append is a span below every command that it is for. */

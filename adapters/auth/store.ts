@@ -3,7 +3,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import pg from 'pg'
 import { listen, type NoticeListener } from '../listener.ts'
-import { within } from '../within.ts'
+import { waitAtMost } from '../wait-at-most.ts'
 import type { AuthError } from './errors.ts'
 import { AGAIN_MS, type TicketStore } from './tickets.ts'
 
@@ -128,7 +128,7 @@ export const createAuthStore = async (options: {
   }, SWEEP_MS)
   sweep.unref()
 
-  await within(options.startMs ?? 5_000, listener.ready)
+  await waitAtMost(options.startMs ?? 5_000, listener.ready)
 
   return {
     claim: (key, until) => () =>

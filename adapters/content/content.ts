@@ -7,7 +7,7 @@ import type { Clock, Content, ContentError } from '../../domain/ports.ts'
 import { boundedCache } from '../bounded-cache.ts'
 import type { Hive } from '../hive/hive.ts'
 import { listen, type NoticeListener } from '../listener.ts'
-import { within } from '../within.ts'
+import { waitAtMost } from '../wait-at-most.ts'
 import { type Communities, createCommunities } from './communities.ts'
 import { type ContentRecord, factsOf } from './facts.ts'
 import { createHivePosts, type HivePosts } from './hive-posts.ts'
@@ -194,7 +194,7 @@ export const createContent = async (options: ContentOptions): Promise<ContentTab
     return Date.now() < strugglesUntil ? known.record : orCached(ask(key, space), known)
   }
 
-  await within(options.startMs ?? 5_000, listener.ready)
+  await waitAtMost(options.startMs ?? 5_000, listener.ready)
 
   return {
     factsFor: (space, by) => async () => {

@@ -12,7 +12,7 @@ import type { Purpose } from '../auth/challenges.ts'
 import { proofOfRequest, type ReadProof } from '../auth/proof.ts'
 import { codesInWords } from '../codes.ts'
 import { describeError } from '../refusals.ts'
-import { within } from '../within.ts'
+import { waitAtMost } from '../wait-at-most.ts'
 import { Position, Uuid } from './codecs.ts'
 import type { HttpDeps } from './deps.ts'
 import { Download } from './download.ts'
@@ -186,7 +186,7 @@ export const catchUp = async (
   const asked = async () => {
     reached = orTell(await readModels.waitFor(position, CATCH_UP_MS)())
   }
-  await within(CATCH_UP_MS + GRACE_MS, asked())
+  await waitAtMost(CATCH_UP_MS + GRACE_MS, asked())
   if (!reached) tell(describeError({ _tag: 'NotCaughtUp' }))
 }
 

@@ -4,7 +4,7 @@ import type { FastifyReply } from 'fastify'
 import * as E from 'fp-ts/lib/Either.js'
 import type { ReadProof } from '../auth/proof.ts'
 import { type Described, describeError, describeRefusal } from '../refusals.ts'
-import { within } from '../within.ts'
+import { waitAtMost } from '../wait-at-most.ts'
 import type { HttpDeps } from './deps.ts'
 import { describeThrown, HttpError } from './errors.ts'
 
@@ -43,7 +43,7 @@ const stillMay =
         return describeThrown(error)
       }
     }
-    await within(
+    await waitAtMost(
       PATIENCE_MS,
       look().then((answer) => {
         found = answer

@@ -35,7 +35,7 @@ import {
   wentBackLines,
 } from '../../projections/proof/went-back.ts'
 import { query } from '../../projections/query.ts'
-import { within } from '../within.ts'
+import { waitAtMost } from '../wait-at-most.ts'
 import { createRegister } from './checkpoint-register.ts'
 import { askingOf, rowsOf } from './query.ts'
 
@@ -202,7 +202,7 @@ export const createProofs = (options: ProofOptions): Proofs => {
       const others = making
       const next = others ?? make(atLeast)
       if (told !== null && told.size >= atLeast) {
-        await within(patienceMs, next)
+        await waitAtMost(patienceMs, next)
         if (making === next) return { kind: 'issued', checkpoint: told }
       }
       const issued = await next

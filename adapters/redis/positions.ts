@@ -1,7 +1,7 @@
 /** People's positions, for the other processes: written at most twice a second, read when somebody comes or asks. Best
  *  effort, like everything in Redis. */
 import { Redis } from 'ioredis'
-import { within } from '../within.ts'
+import { waitAtMost } from '../wait-at-most.ts'
 import { isPosition, type Position, type Positions, type SharedPositions } from './position.ts'
 
 const KEY = 'dlux:where:'
@@ -68,7 +68,7 @@ export const createPositions = ({ url }: { readonly url: string }): SharedPositi
       const known = Object.entries(all).map(([id, text]) => [id, read(text)] as const)
       found = new Map(known.filter((one): one is readonly [string, Position] => one[1] !== null))
     })
-    await within(
+    await waitAtMost(
       WAIT_MS,
       asking.catch(() => {}),
     )

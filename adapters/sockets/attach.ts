@@ -14,7 +14,7 @@ import type {
   SubscriptionState,
 } from '../../domain/ports.ts'
 import type { Auth } from '../auth/authenticate.ts'
-import { type Later, later } from '../later.ts'
+import { type LatePart, latePart } from '../late-part.ts'
 import type { MotionStore } from '../motion/store.ts'
 import type { Logger, Metrics } from '../observing.ts'
 import type { Positions, SharedPositions } from '../redis/position.ts'
@@ -37,19 +37,19 @@ import { createJsonSockets, jsonRequests } from './gateway/json.ts'
 import { createLanguages } from './gateway/languages.ts'
 import { takeUpgrades } from './gateway/upgrades.ts'
 import type { Member } from './member.ts'
+import { createMemberPositions } from './member-positions.ts'
 import { createMembership } from './membership.ts'
 import { createNetworkBuckets } from './network-paces.ts'
 import { READ_AT_ALL, shortenOversized, withOversized } from './oversized.ts'
 import { createReceive } from './receiving.ts'
 import { createRequests } from './requests.ts'
-import { createLasting } from './scene/lasting.ts'
 import { Motion } from './scene/motion.ts'
+import { createPinnedEntities } from './scene/pinned-entities.ts'
 import { Scenes } from './scene/scenes.ts'
 import { createSending } from './sending.ts'
 import { createTurns } from './turns.ts'
 import { createVoices, type Voices } from './voice/voices.ts'
 import { createWaiting } from './waiting.ts'
-import { createWhereabouts } from './whereabouts.ts'
 
 export type SocketsDeps = {
   readonly commands: Commands
@@ -113,8 +113,8 @@ export type Sockets = {
 const feedOf = (
   parts: Omit<FeedDeps, 'outlet' | 'onOtherLog'>,
   sending: ReturnType<typeof createSending>,
-  { scenes, voices }: { readonly scenes: Later<Scenes>; readonly voices: Later<Voices> },
-  going: Later<Going>,
+  { scenes, voices }: { readonly scenes: LatePart<Scenes>; readonly voices: LatePart<Voices> },
+  going: LatePart<Going>,
 ): LiveFeed =>
   startFeed({
     ...parts,
@@ -147,27 +147,27 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     maxWaiting: limits.maxWaiting,
     onSlow: (socket) => logger.warn({ socket: socket.id }, 'a socket that does not read was closed'),
   })
-  const laterScenes = later<Scenes>('scenes')
-  const laterVoices = later<Voices>('voices')
-  const laterGoing = later<Going>('going of sockets')
+  const laterScenes = latePart<Scenes>('scenes')
+  const laterVoices = latePart<Voices>('voices')
+  const laterGoing = latePart<Going>('going of sockets')
   const followers = { scenes: laterScenes, voices: laterVoices }
   const feed = feedOf({ log, given: deps.given, commands, logger, metrics }, sending, followers, laterGoing)
   const sfu = deps.sfu ?? null
   const voices = createVoices({ sfu, members, feed, commands, clock, ids, logger })
   laterVoices.is(voices)
-  const lasting = createLasting({ commands, ids, logger })
+  const pinnedEntities = createPinnedEntities({ commands, ids, logger })
   const motion =
     deps.motion === undefined
       ? null
       : new Motion({ ...deps.motion, commands, clock, ids, logger, boot: node.boot })
-  const scenes = new Scenes({ members, feed, sending, relay, clock, lasting, motion, node: node.boot })
+  const scenes = new Scenes({ members, feed, sending, relay, clock, pinnedEntities, motion, node: node.boot })
   laterScenes.is(scenes)
   const departures = createDepartures({ commands, ids, logger })
-  const whereabouts = createWhereabouts(deps.positions ?? null)
+  const memberPositions = createMemberPositions(deps.positions ?? null)
   const waiting = createWaiting({ commands, feed, clock, ids })
   const membership = createMembership({
     waiting,
-    whereabouts,
+    memberPositions,
     scenes,
     tokenFor: tokens.tokenFor,
     commands,
@@ -189,12 +189,12 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     sending,
     relay,
     clock,
-    whereabouts,
+    memberPositions,
     scenes,
     aframePace: limits.aframe,
     maxWaiting: limits.maxWaiting,
   })
-  const own = createRequests({ commands, membership, ephemeral, scenes, lasting, voices, clock, ids })
+  const own = createRequests({ commands, membership, ephemeral, scenes, pinnedEntities, voices, clock, ids })
   const places = { content, clock }
   const requests = new Map([
     ...own,
@@ -267,7 +267,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     },
     sendAllElsewhere: going.sendAllElsewhere,
     close: (ms = 5_000) =>
-      closing({ members, going, lasting, motion, departures, feed, io }, ms, () => {
+      closing({ members, going, pinnedEntities, motion, departures, feed, io }, ms, () => {
         gate.close()
         waiting.stop()
         voices.stop()

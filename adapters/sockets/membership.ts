@@ -15,6 +15,7 @@ import type { LiveFeed } from './feed.ts'
 import { isSameRoom, wrongRoom } from './gateway/places.ts'
 import { type EntrySnapshot, finish, type LiveSpace, snapshotOf } from './live-space.ts'
 import type { Member } from './member.ts'
+import type { MemberPositions } from './member-positions.ts'
 import { createSessionCommands } from './membership/commands.ts'
 import { createEnding, sayEnded } from './membership/ending.ts'
 import { createEntering } from './membership/entering.ts'
@@ -23,7 +24,6 @@ import type { JoinSpacePayload } from './payloads.ts'
 import type { Scenes } from './scene/scenes.ts'
 import type { Sending } from './sending.ts'
 import type { Waiting } from './waiting.ts'
-import type { Whereabouts } from './whereabouts.ts'
 
 export interface Membership {
   readonly join: (member: Member, asked: JoinSpacePayload) => Promise<Answer>
@@ -46,7 +46,7 @@ export type MembershipDeps = {
   readonly feed: LiveFeed
   readonly sending: Sending
   readonly departures: Departures
-  readonly whereabouts: Whereabouts
+  readonly memberPositions: MemberPositions
   readonly waiting: Waiting
   readonly scenes: Pick<Scenes, 'learn' | 'entered' | 'catchUp'>
   readonly node: { readonly boot: string }
@@ -81,9 +81,9 @@ const inTurn = <T>(member: Member, work: () => Promise<T>): Promise<T> => {
 }
 
 export const createMembership = (deps: MembershipDeps): Membership => {
-  const { content, waiting, feed, sending, departures, whereabouts, scenes, clock } = deps
+  const { content, waiting, feed, sending, departures, memberPositions, scenes, clock } = deps
   const answeredFor = new Map<string, SpaceRef>()
-  const ending = createEnding({ departures, whereabouts, answeredFor })
+  const ending = createEnding({ departures, memberPositions, answeredFor })
   const { leaveNow } = ending
   const enter = createEntering({ ...deps, ending })
 
@@ -111,7 +111,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     member.again ??= fullBucket(AGAIN, now)
     if (!take(member.again, AGAIN, now)) return failed(tooOften)
     const { live } = session.hold
-    await Promise.all([reachSince(live, asked), whereabouts.learn(live)])
+    await Promise.all([reachSince(live, asked), memberPositions.learn(live)])
     if (session.isOver) return noSession()
     const arriving = arrival(session, asked.since ?? null)
     enter(member, session, current(session.hold.live, session.subspace))
@@ -146,7 +146,11 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     if (E.isLeft(hold))
       return failed(hold.left._tag === 'Broken' ? brokenTo(member, facts.right, hold.left) : hold.left)
     const { live } = hold.right
-    await Promise.all([reachSince(live, asked), whereabouts.learn(live), scenes.learn(live, subspace.right)])
+    await Promise.all([
+      reachSince(live, asked),
+      memberPositions.learn(live),
+      scenes.learn(live, subspace.right),
+    ])
     return begin(member, asked, {
       space: space.right,
       subspace: subspace.right,

@@ -18,7 +18,7 @@ import * as p from './payloads.ts'
 import { SIGNALS, type SignalEvent } from './relayed.ts'
 import { Report, reporting } from './reporting.ts'
 import type { Requests, SocketRequest } from './request.ts'
-import type { Lasting } from './scene/lasting.ts'
+import type { PinnedEntities } from './scene/pinned-entities.ts'
 import { sceneRequests } from './scene/requests.ts'
 import type { Scenes } from './scene/scenes.ts'
 import { voiceRequests } from './voice/requests.ts'
@@ -31,7 +31,7 @@ export const createRequests = (deps: {
   readonly membership: Membership
   readonly ephemeral: Ephemeral
   readonly scenes: Scenes
-  readonly lasting: Lasting
+  readonly pinnedEntities: PinnedEntities
   readonly voices: Voices
   readonly clock: Clock
   readonly ids: Ids
@@ -180,7 +180,7 @@ export const createRequests = (deps: {
       ),
     ]),
     ['aframe-update', request(p.AframeUpdate, (member, asked) => ephemeral.aframe(member, asked))],
-    ...sceneRequests({ scenes: deps.scenes, lasting: deps.lasting, uuid: ids.uuid }),
+    ...sceneRequests({ scenes: deps.scenes, pinnedEntities: deps.pinnedEntities, uuid: ids.uuid }),
     ...voiceRequests(deps.voices, () => deps.clock.now()),
     ['room-data', request(p.RoomData, (member, asked) => ephemeral.data(member, asked))],
   ])

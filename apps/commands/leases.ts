@@ -4,7 +4,7 @@
 
 import * as E from 'fp-ts/lib/Either.js'
 import type { Logger, Metrics } from '../../adapters/observing.ts'
-import { within } from '../../adapters/within.ts'
+import { waitAtMost } from '../../adapters/wait-at-most.ts'
 import type { LeaseStore } from '../../domain/leases.ts'
 import type { Commands } from '../../domain/ports.ts'
 import type { ReadModels } from '../../projections/read-models.ts'
@@ -168,7 +168,7 @@ export const keepLeases = (options: LeaseKeeperOptions): LeaseKeeper => {
         // Another process ends the remaining sessions once the lease has run out.
         if (failed === 0) await leases.release(node.boot, node.boot)()
       }
-      await within(
+      await waitAtMost(
         patienceMs,
         ending().catch((error) => logger.error({ error: String(error) }, 'ending the sessions failed')),
       )

@@ -10,7 +10,7 @@ import { connectVault } from '../../adapters/privacy/connect.ts'
 import { lookForKeys } from '../../adapters/privacy/missing-keys.ts'
 import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
 import { isTracing, traceApplied } from '../../adapters/tracing.ts'
-import { within } from '../../adapters/within.ts'
+import { waitAtMost } from '../../adapters/wait-at-most.ts'
 import { signerOf } from '../../projections/proof/note.ts'
 import { configOrExit } from '../config/load.ts'
 import { startedOrExit } from '../config/start.ts'
@@ -52,7 +52,7 @@ export const run = async (): Promise<void> => {
     process.on(signal, () => {
       if (stopping) return
       stopping = true
-      void within(LAST_WORDS, stop()).finally(() => process.exit(0))
+      void waitAtMost(LAST_WORDS, stop()).finally(() => process.exit(0))
     })
 
   await prepare(config.database.url, logger)

@@ -5,7 +5,7 @@ import { archivedAfter } from '../../adapters/archive/archived-log.ts'
 import { createLooks } from '../../adapters/http/audit-reads.ts'
 import type { HttpDeps } from '../../adapters/http/deps.ts'
 import { createHttp } from '../../adapters/http/http.ts'
-import { later } from '../../adapters/later.ts'
+import { latePart } from '../../adapters/late-part.ts'
 import type { Logger } from '../../adapters/logger.ts'
 import { createNetworkTag } from '../../adapters/networks.ts'
 import { crowdBringer } from '../../adapters/outside/keys.ts'
@@ -16,7 +16,7 @@ import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
 import { attachSockets, type Sockets } from '../../adapters/sockets/attach.ts'
 import { tracedCommands, tracedLog, tracedTelling } from '../../adapters/tracing.ts'
 import { watchTurn } from '../../adapters/turn/stun-probe.ts'
-import { within } from '../../adapters/within.ts'
+import { waitAtMost } from '../../adapters/wait-at-most.ts'
 import type { Commands } from '../../domain/ports.ts'
 import { createMoments } from '../../projections/history/moments.ts'
 import { createCommands, lookupIn, withKnownIds } from '../commands/index.ts'
@@ -175,9 +175,9 @@ export const createApp = async (config: Config, version: string, logger: Logger)
   const { log, readModels, content, proofs, outside, vault } = machines
 
   // Commands call the sockets with what they accepted, while sockets, seats and health use the commands.
-  const laterSockets = later<Sockets>('sockets')
-  const laterHealth = later<HttpDeps['health']>('health')
-  const laterCommands = later<Commands>('commands')
+  const laterSockets = latePart<Sockets>('sockets')
+  const laterHealth = latePart<HttpDeps['health']>('health')
+  const laterCommands = latePart<Commands>('commands')
   const seats = keepSeats({ commands: laterCommands.get, clock, ids })
   const commands = createCommands({
     log: tracedLog(log),
@@ -292,13 +292,13 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     stop: async () => {
       stopCheckpoints()
       seats.stop()
-      await within(LAST_RITES, Promise.all([deliveries.stop(), erasures.stop(), banLists.stop()]))
+      await waitAtMost(LAST_RITES, Promise.all([deliveries.stop(), erasures.stop(), banLists.stop()]))
       const sessions = sockets.sessions()
       await sockets.close()
       await keeper.stop(sessions)
       await closeHttp(http, LAST_ANSWERS)
-      await within(LAST_RITES, Promise.all([commands.drain(), looks.flush()]))
-      await within(LAST_RITES, Promise.all([Promise.allSettled([following.stop()]), machines.close()]))
+      await waitAtMost(LAST_RITES, Promise.all([commands.drain(), looks.flush()]))
+      await waitAtMost(LAST_RITES, Promise.all([Promise.allSettled([following.stop()]), machines.close()]))
     },
   }
 }

@@ -6,7 +6,7 @@ import { type MissingKeys, missingSentence } from '../../adapters/privacy/missin
 import type { RelayState } from '../../adapters/redis/relay.ts'
 import type { Sfu } from '../../adapters/sfu/sfu.ts'
 import type { TlsState } from '../../adapters/turn/tls-watch.ts'
-import { within } from '../../adapters/within.ts'
+import { waitAtMost } from '../../adapters/wait-at-most.ts'
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { EventLog, SubscriptionState } from '../../domain/ports.ts'
 import type { ReadModels, ReadResult } from '../../projections/read-models.ts'
@@ -97,7 +97,7 @@ const sfuCheck = (sfu: HealthParts['sfu']): Pick<Checks, 'sfu'> => {
 /** A write without an answer counts as refused. */
 const soon = async (asked: Promise<string | null>): Promise<string | null> => {
   let found: string | null = 'no answer in time'
-  await within(
+  await waitAtMost(
     PATIENCE_MS,
     asked.then((answer) => {
       found = answer
@@ -130,7 +130,7 @@ export const createHealth = ({
       .then((found) => {
         nothing = E.isRight(found) && found.right.length === 0
       })
-    await within(PATIENCE_MS, read)
+    await waitAtMost(PATIENCE_MS, read)
     return nothing
   }
   /** When the log was last compared with the tables, and the result. */
@@ -147,7 +147,7 @@ export const createHealth = ({
       other = found.right
       held = { reconnects, at }
     }
-    await within(PATIENCE_MS, look())
+    await waitAtMost(PATIENCE_MS, look())
   }
   return async (): Promise<Checks> => {
     const store = log.health()

@@ -1,7 +1,7 @@
 /** Counters and timings of the parts, created when first used (with the prefix `presence_` if it is missing), and
  *  values that are read from the process at each scrape. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import { within } from '../../adapters/within.ts'
+import { waitAtMost } from '../../adapters/wait-at-most.ts'
 
 type Labels = Readonly<Record<string, string>>
 export type PartMetrics = {
@@ -29,7 +29,7 @@ const soon = async (value: number | Promise<number>): Promise<number> => {
   const asked = (async () => {
     told = await value
   })()
-  await within(
+  await waitAtMost(
     SOON_MS,
     asked.catch(() => {}),
   )

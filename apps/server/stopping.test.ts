@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert'
 import { Readable } from 'node:stream'
 import { fastify } from 'fastify'
 import { suite } from 'uvu'
-import { within } from '../../adapters/within.ts'
+import { waitAtMost } from '../../adapters/wait-at-most.ts'
 import { closeHttp } from './stopping.ts'
 
 const stopping = suite('a server that stops')
@@ -55,7 +55,7 @@ stopping(
 )
 
 stopping('given a part that never answers, then it is not waited for', async () => {
-  await within(1, new Promise(() => {}))
+  await waitAtMost(1, new Promise(() => {}))
 })
 
 stopping.run()

@@ -6,27 +6,56 @@ import * as assert from 'uvu/assert'
 
 const test = suite('what is loaded')
 const SUPERVISOR = fileURLToPath(new URL('../../apps/embedded/supervisor.ts', import.meta.url))
-/** Prints the packages of which something is loaded with the module that it is given. */
+const SERVER = fileURLToPath(new URL('../../apps/server/run.ts', import.meta.url))
+const PROJECTOR = fileURLToPath(new URL('../../apps/projector/run.ts', import.meta.url))
+/** The most modules of packages that the server may load, and the projector: about a tenth more than they do. */
+const MOST_OF_SERVER = 880
+const MOST_OF_PROJECTOR = 500
+
+/** Prints the packages of which something is loaded with the module that it is given, by how many of their modules. */
 const LOADED = `
 import { registerHooks } from 'node:module'
-const packages = new Set()
+const packages = {}
 registerHooks({ load: (url, context, next) => {
   const found = /node_modules\\/((?:@[^/]+\\/)?[^/]+)/.exec(url)
-  if (found !== null) packages.add(found[1])
+  if (found !== null) packages[found[1]] = (packages[found[1]] ?? 0) + 1
   return next(url, context)
 } })
 await import(process.argv[1])
-process.stdout.write(JSON.stringify([...packages]))
+process.stdout.write(JSON.stringify(packages))
 process.exit(0)`
 
-test('given the supervisor of npm start, when it is loaded, then no server framework and no client of the log or of slonik is', () => {
-  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', LOADED, SUPERVISOR], {
+const packagesOf = (module: string): ReadonlyMap<string, number> => {
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', LOADED, module], {
     encoding: 'utf8',
   })
-  const packages = JSON.parse(stdout || `["${stderr}"]`) as ReadonlyArray<string>
-  assert.ok(packages.includes('pg'), packages.join(' '))
+  assert.not.equal(stdout, '', stderr)
+  return new Map(Object.entries(JSON.parse(stdout) as Record<string, number>))
+}
+const modulesIn = (packages: ReadonlyMap<string, number>): number =>
+  [...packages.values()].reduce((sum, modules) => sum + modules, 0)
+
+test('given the supervisor of npm start, when it is loaded, then no server framework and no client of the log or of slonik is', () => {
+  const packages = packagesOf(SUPERVISOR)
+  assert.ok(packages.has('pg'), [...packages.keys()].join(' '))
   for (const heavy of ['@eventstore/db-client', '@grpc/grpc-js', 'slonik', 'fastify', 'socket.io'])
-    assert.not.ok(packages.includes(heavy), `${heavy} is loaded`)
+    assert.not.ok(packages.has(heavy), `${heavy} is loaded`)
+})
+
+test('given the server, when it is loaded, then no driver of Redis, bundler, compiler of schemas or signer of Hive is', () => {
+  const packages = packagesOf(SERVER)
+  assert.ok(packages.has('fastify'))
+  for (const rare of ['ioredis', 'esbuild', 'ajv', 'fast-uri', 'hive-tx'])
+    assert.not.ok(packages.has(rare), `${rare} is loaded`)
+  assert.ok(modulesIn(packages) <= MOST_OF_SERVER, `${modulesIn(packages)} modules of packages`)
+})
+
+test('given the projector, when it is loaded, then nothing of HTTP and no signer of Hive is', () => {
+  const packages = packagesOf(PROJECTOR)
+  assert.ok(packages.has('slonik'))
+  for (const rare of ['fastify', 'socket.io', 'prom-client', 'hive-tx'])
+    assert.not.ok(packages.has(rare), `${rare} is loaded`)
+  assert.ok(modulesIn(packages) <= MOST_OF_PROJECTOR, `${modulesIn(packages)} modules of packages`)
 })
 
 test.run()

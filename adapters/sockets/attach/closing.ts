@@ -2,8 +2,8 @@
 import type { Server } from 'socket.io'
 import type { createDepartures } from '../departures.ts'
 import type { Member } from '../member.ts'
-import type { Lasting } from '../scene/lasting.ts'
 import type { Motion } from '../scene/motion.ts'
+import type { PinnedEntities } from '../scene/pinned-entities.ts'
 import type { createGoing } from './going.ts'
 
 /** `stopTaking`: after it is called, nothing new is accepted. */
@@ -11,7 +11,7 @@ export const closing = async (
   {
     members,
     going,
-    lasting,
+    pinnedEntities,
     motion,
     departures,
     feed,
@@ -19,7 +19,7 @@ export const closing = async (
   }: {
     readonly members: ReadonlyMap<string, Member>
     readonly going: ReturnType<typeof createGoing>
-    readonly lasting: Lasting
+    readonly pinnedEntities: PinnedEntities
     readonly motion: Motion | null
     readonly departures: ReturnType<typeof createDepartures>
     readonly feed: { readonly close: () => Promise<void> }
@@ -30,9 +30,9 @@ export const closing = async (
 ): Promise<void> => {
   stopTaking()
   // Lasting entities and motion are saved first, while those who moved them are still in.
-  const saved = Promise.all([lasting.flush(), motion?.flush()])
+  const saved = Promise.all([pinnedEntities.flush(), motion?.flush()])
   await Promise.race([saved, new Promise((resolve) => setTimeout(resolve, ms / 2).unref())])
-  lasting.stop()
+  pinnedEntities.stop()
   const here = [...members.values()]
   going.sendAllElsewhere()
   // Departures are requested as the sockets close, each after whatever its socket was doing.

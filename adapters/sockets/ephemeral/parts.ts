@@ -7,11 +7,11 @@ import type { TokenRate } from '../../token-bucket.ts'
 import { type Answer, failed } from '../answers.ts'
 import type { LiveFeed } from '../feed.ts'
 import type { Member, RoomPlace } from '../member.ts'
+import type { MemberPositions } from '../member-positions.ts'
 import type { RoomData } from '../payloads.ts'
 import { type SignalEvent, sessionIn } from '../relayed.ts'
 import type { Scenes } from '../scene/scenes.ts'
 import type { Sending } from '../sending.ts'
-import type { Whereabouts } from '../whereabouts.ts'
 
 export interface Ephemeral {
   /** Sends to one socket of the sender's room; any other socket is treated as if it did not exist. */
@@ -33,7 +33,7 @@ export type EphemeralDeps = {
   readonly relay: Relay
   readonly clock: Clock
   readonly aframePace: TokenRate
-  readonly whereabouts: Whereabouts
+  readonly memberPositions: MemberPositions
   readonly scenes: Scenes
   /** How many bytes may wait for a socket before it is cut off. */
   readonly maxWaiting: number

@@ -35,7 +35,7 @@ export const dataPacket = (
   })
 
 export const createRoomData = (deps: EphemeralDeps): Ephemeral['data'] => {
-  const { members, feed, sending, relay, clock, whereabouts } = deps
+  const { members, feed, sending, relay, clock, memberPositions } = deps
   const spent = new Map<RoomKey, Bucket>()
   const dataOf = (room: RoomKey): Bucket => {
     // The few forgotten rooms that had spent something start afresh.
@@ -63,7 +63,7 @@ export const createRoomData = (deps: EphemeralDeps): Ephemeral['data'] => {
     const cost = bytes * Math.max(1, hearers / DATA_HEARERS)
     if (!take(member.data, DATA_PACE, clock.now(), cost)) return tooFast()
     if (!take(dataOf(room), ROOM_DATA_PACE, clock.now(), bytes * hearers)) return tooFast()
-    whereabouts.told(member, type, data)
+    memberPositions.told(member, type, data)
     if (target !== undefined) target.line.packets([packet])
     else {
       if (to == null) sending.others(room, id, packet)

@@ -26,7 +26,7 @@ const DONE = done()
 const NOTHING: Outcome = { touched: new Map(), refused: {}, first: null }
 
 export const createSceneUpdates = (deps: EphemeralDeps): Pick<Ephemeral, 'aframe' | 'placed' | 'forget'> => {
-  const { sending, clock, aframePace, whereabouts, scenes } = deps
+  const { sending, clock, aframePace, memberPositions, scenes } = deps
 
   const pass = (member: Member, scene: RoomScene, update: Update): void => {
     const { id } = member.line
@@ -90,7 +90,7 @@ export const createSceneUpdates = (deps: EphemeralDeps): Pick<Ephemeral, 'aframe
     const { length } = JSON.stringify(entityData)
     if (length * 3 > MAX_AFRAME && Buffer.byteLength(JSON.stringify(entityData)) > MAX_AFRAME)
       return told(tooLarge(`An aframe-update is at most ${MAX_AFRAME} bytes of JSON.`))
-    whereabouts.moved(member, entityData)
+    memberPositions.moved(member, entityData)
     const { own, entities, isList } = partsOf(entityData)
     // Most updates contain only positions, at which no rule looks.
     const writer = entities.length === 0 ? null : scenes.writer(member)
@@ -128,7 +128,7 @@ export const createSceneUpdates = (deps: EphemeralDeps): Pick<Ephemeral, 'aframe
       if (paced.timer !== undefined || !take(paced.bucket, aframePace, clock.now(), 1))
         return aframe(member, move)
       const scene = scenes.of(room)
-      whereabouts.moved(member, move)
+      memberPositions.moved(member, move)
       scenes.placed(scene, member.line.id, move)
       // Members on the packed wire get it with the next tick.
       if (sending.hearsOtherwise(room)) pass(member, scene, { ...emptyUpdate, own: move })

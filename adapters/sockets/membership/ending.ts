@@ -5,7 +5,7 @@ import type { KickedNotice } from '../../../projections/live/wire.ts'
 import type { Departures } from '../departures.ts'
 import { listenOut } from '../live-space.ts'
 import { type Member, senderOf } from '../member.ts'
-import type { Whereabouts } from '../whereabouts.ts'
+import type { MemberPositions } from '../member-positions.ts'
 import type { MemberSession } from './session.ts'
 
 export type Leaving = ReturnType<Departures['leave']>
@@ -53,17 +53,17 @@ export const sayEnded = ({ line }: Member, reason: LeaveReason): void => {
 /** `answeredFor`: the sessions that this process is responsible for. */
 export const createEnding = (deps: {
   readonly departures: Departures
-  readonly whereabouts: Whereabouts
+  readonly memberPositions: MemberPositions
   readonly answeredFor: Map<string, SpaceRef>
 }): Ending => {
-  const { departures, whereabouts, answeredFor } = deps
+  const { departures, memberPositions, answeredFor } = deps
 
   const drop = (member: Member, session: MemberSession): void => {
     if (session.isOver) return
     session.isOver = true
     hush(member, session)
     session.hold.live.occupants.delete(session.sessionId)
-    whereabouts.forget(session.hold.live, session.sessionId)
+    memberPositions.forget(session.hold.live, session.sessionId)
     member.body = null
     if (member.place === session) member.place = null
     session.hold.release()

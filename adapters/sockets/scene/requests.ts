@@ -8,7 +8,7 @@ import { type Answer, done, doneAt, failed, notInRoom, told } from '../answers.t
 import { type Member, type RoomPlace, senderOf } from '../member.ts'
 import { decodePayload, Entity, Give, Spawn } from '../payloads.ts'
 import type { SocketRequest } from '../request.ts'
-import type { Lasting, Of } from './lasting.ts'
+import type { Of, PinnedEntities } from './pinned-entities.ts'
 import type { Scenes } from './scenes.ts'
 import { give, remove, type SceneWriter, spawn, take } from './writing.ts'
 
@@ -16,10 +16,10 @@ const refused = (refusal: SpaceRefusal): Answer => failed({ _tag: 'Refused', ref
 
 export const sceneRequests = (deps: {
   readonly scenes: Scenes
-  readonly lasting: Lasting
+  readonly pinnedEntities: PinnedEntities
   readonly uuid: () => string
 }): ReadonlyArray<readonly [string, SocketRequest]> => {
-  const { scenes, lasting } = deps
+  const { scenes, pinnedEntities } = deps
 
   const request = <A>(
     codec: t.Type<A, unknown, unknown>,
@@ -61,7 +61,7 @@ export const sceneRequests = (deps: {
   const onPinned =
     (act: 'pin' | 'unpin') =>
     async (writer: SceneWriter, { id }: t.TypeOf<typeof Entity>, member: Member): Promise<Answer> => {
-      const done = await lasting[act](ofPin(writer, id, member))
+      const done = await pinnedEntities[act](ofPin(writer, id, member))
       return E.isLeft(done) ? failed(done.left) : doneAt(done.right)
     }
 
@@ -74,7 +74,7 @@ export const sceneRequests = (deps: {
     const may = remove(writer, id)
     if (E.isLeft(may)) return refused(may.left)
     if (writer.scene.isLasting(id)) {
-      const unpinned = await lasting.unpin(ofPin(writer, id, member))
+      const unpinned = await pinnedEntities.unpin(ofPin(writer, id, member))
       if (E.isLeft(unpinned)) return failed(unpinned.left)
     }
     const removed = remove(writer, id)

@@ -18,10 +18,10 @@ import { type Member, senderOf } from '../member.ts'
 import { sessionIn } from '../relayed.ts'
 import type { Moved } from '../sending/moved.ts'
 import type { Sending } from '../sending.ts'
-import type { Lasting } from './lasting.ts'
 import type { Motion } from './motion.ts'
 import { BetweenNodes, SceneMessage } from './node-messages.ts'
 import { PackedRooms } from './packed-rooms.ts'
+import type { PinnedEntities } from './pinned-entities.ts'
 import { type Avatar, RoomScene, type Touched } from './room-scene.ts'
 import { emptyUpdate, entityDataOf, over, restOf, type Update } from './update.ts'
 import type { SceneWriter } from './writing.ts'
@@ -32,7 +32,7 @@ export type ScenesDeps = {
   readonly sending: Sending
   readonly relay: Relay
   readonly clock: Clock
-  readonly lasting: Lasting
+  readonly pinnedEntities: PinnedEntities
   /** Null: this process keeps none. */
   readonly motion: Motion | null
   /** This process's boot. */
@@ -288,7 +288,7 @@ export class Scenes {
     const member = this.#deps.members.get(by)
     const live = this.#live(scene.room)
     if (member === undefined || live === null) return
-    this.#deps.lasting.changed({
+    this.#deps.pinnedEntities.changed({
       scene,
       space: live.space,
       subspace: subspaceOf(scene.room),

@@ -153,7 +153,10 @@ export const followTrending = (options: TrendingOptions): PrimaryFollower => {
       const changed = await store(here, seen)
       const lastError = seen.troubles.length === 0 ? null : seen.troubles.join('; ')
       if (lastError !== null && lastError !== own.state.lastError)
-        logger.warn({ error: lastError }, 'What is alive can’t be asked for just now.')
+        logger.warn(
+          { error: lastError },
+          'The trending posts could not be read from DLUX’s API or from Hive. The rooms of the last time are listed until the next try, which comes by itself; if this goes on, check that the addresses in `error` can be reached from here.',
+        )
       failures = lastError === null ? 0 : failures + 1
       own.state = { role: lastError === null ? 'following' : 'waiting', way: 'asking', lastError }
       await note(

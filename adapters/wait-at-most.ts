@@ -1,5 +1,5 @@
 /** Waits for it, but no longer than this many milliseconds; rejects with its error. */
-export const within = async (ms: number, what: Promise<unknown>): Promise<void> => {
+export const waitAtMost = async (ms: number, what: Promise<unknown>): Promise<void> => {
   let late: NodeJS.Timeout | undefined
   const end = new Promise<void>((resolve) => {
     late = setTimeout(resolve, ms)

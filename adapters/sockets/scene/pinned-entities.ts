@@ -28,7 +28,7 @@ type Resting = {
   timer: NodeJS.Timeout
 }
 
-export type Lasting = {
+export type PinnedEntities = {
   readonly pin: (of: Of) => Promise<Outcome>
   readonly unpin: (of: Of) => Promise<Outcome>
   /** To be called when a pinned entity was changed here. */
@@ -45,11 +45,11 @@ export type Of = {
   readonly sender: Sender
 }
 
-export const createLasting = (deps: {
+export const createPinnedEntities = (deps: {
   readonly commands: Commands
   readonly ids: Ids
   readonly logger: Logger
-}): Lasting => {
+}): PinnedEntities => {
   const { commands, ids, logger } = deps
   const resting = new Map<string, Resting>()
 

@@ -9,7 +9,7 @@ import { until } from '../../infra/testing/until.ts'
 import { createPositions } from '../redis/positions.ts'
 import { createRelay } from '../redis/redis-relay.ts'
 
-const test = suite('where somebody stands')
+const test = suite('positions of members')
 const SPACE = { type: 'post', id: 'alice/my-post' } as const
 const AT = { x: 1, y: 2.5, z: -3 }
 

@@ -4,7 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { testHttp } from '../../infra/testing/http.ts'
 
-const test = suite('answers that last')
+const test = suite('long answers')
 const http = await testHttp()
 const url = await http.app.listen({ host: '127.0.0.1', port: 0 })
 const db = new pg.Client({ connectionString: http.databaseUrl })

@@ -3,7 +3,7 @@ import { isPosition, type Position, type SharedPositions } from '../redis/positi
 import type { LiveSpace } from './live-space.ts'
 import type { Member } from './member.ts'
 
-export interface Whereabouts {
+export interface MemberPositions {
   /** Takes the position from a scene update's own `position`. */
   readonly moved: (member: Member, entityData: Readonly<Record<string, unknown>>) => void
   /** Takes the position from what networked-aframe's clients say about their own avatar. */
@@ -24,7 +24,7 @@ const entitiesIn = (type: string, data: unknown): ReadonlyArray<Json> => {
   return type === 'um' && Array.isArray(data.d) ? data.d.filter(isJson) : []
 }
 
-export const createWhereabouts = (shared: SharedPositions | null): Whereabouts => {
+export const createMemberPositions = (shared: SharedPositions | null): MemberPositions => {
   const note = (member: Member, position: unknown): void => {
     const { place } = member
     if (place === null || !isPosition(position)) return

@@ -221,7 +221,7 @@ test('given hidden events, when scavenged, then they are gone from $all and numb
   await node.close()
 })
 
-test('told to shut down, then it answers before it goes', async () => {
+test('given a node, when a client tells it to shut down, then it answers before it ends', async () => {
   const told: string[] = []
   const node = await startNode({ dataDir: fresh(), onShutdown: () => told.push('it goes') })
   const { makeGenericClientConstructor } = await import('@grpc/grpc-js')

@@ -19,7 +19,7 @@ const settingsOf = (args: string[], env: Record<string, string> = {}) => {
   return read.settings
 }
 
-test('the table on the page is the table that is read', () => {
+test('given the table of settings in the documentation, then it is the one that the program reads', () => {
   const rows = OPTIONS.map(
     ({ flag, env, default: value, meaning }) =>
       `| ${flag === null ? '' : `\`--${flag}\``} | \`${env}\` | ${value === '' ? '' : `\`${value}\``} | ${meaning} |`,
@@ -28,7 +28,7 @@ test('the table on the page is the table that is read', () => {
   assert.ok(page.includes(table), `docs/eventstore.md has to have this table:\n${table}`)
 })
 
-test('--help has each flag, variable, default and meaning', () => {
+test('given the settings, when --help is asked for, then it has each flag, variable, default and meaning', () => {
   const help = usage()
   for (const { flag, env, default: value, meaning } of OPTIONS) {
     assert.ok(help.includes(`${env}\n`), env)
@@ -38,7 +38,7 @@ test('--help has each flag, variable, default and meaning', () => {
   assert.equal(readSettings(['--help', '--port', 'x'], {}), { help: true })
 })
 
-test('the environment is read here alone, and by these names', () => {
+test('given the node’s sources, then only the settings read the environment, by the names that are documented', () => {
   const asked = new Set<string>()
   const env = new Proxy<Record<string, string>>({}, { get: (_, name) => void asked.add(String(name)) })
   readSettings([], env)
@@ -57,7 +57,7 @@ test('the environment is read here alone, and by these names', () => {
   }
 })
 
-test('given nothing, then the defaults', () => {
+test('given no settings, when they are read, then each has its default', () => {
   assert.equal(settingsOf([]), {
     host: '127.0.0.1',
     port: 2113,
@@ -83,7 +83,7 @@ test('given a variable, then it counts; given its flag as well, then that; empty
   assert.is(settingsOf([], { EVENTSTORE_PROJECTIONS: 'All' }).projections, true)
 })
 
-test('each that is wrong has a sentence of its own', () => {
+test('given several wrong settings, when they are read, then each has a sentence of its own', () => {
   const said = faultsOf(['--port', 'http'], {
     EVENTSTORE_MAX_APPEND_SIZE: '1MB',
     EVENTSTORE_AUTH: 'maybe',

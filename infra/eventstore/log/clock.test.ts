@@ -55,7 +55,7 @@ test('given $maxAge, when the clock is set forward, then what is too old by it i
   )
 })
 
-test('given $maxAge, when the clock is set back, then what was written before is read still, each by its own time', async ({
+test('given $maxAge, when the clock is set back, then earlier events can still be read, and each expires by its own time', async ({
   client,
 }) => {
   await client.setStreamMetadata('back', { maxAge: 60 })
@@ -73,7 +73,7 @@ test('given $maxAge, when the clock is set back, then what was written before is
   assert.equal(await revisionsOf(client, 'back'), [])
 })
 
-test('when the clock is set back, then the order of $all and its positions go on, and each event has its time', async ({
+test('given a log, when the clock is set back, then order and positions of $all continue, and each event keeps its time', async ({
   client,
 }) => {
   const appended: bigint[] = []

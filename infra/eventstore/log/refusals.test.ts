@@ -49,7 +49,7 @@ const saidUntouched = (dir: string, file: string): string => {
   return said
 }
 
-test('a log of a newer version: which it is, which are read, and that the newer program is to be started', () => {
+test('given a log of a newer version, when it is opened, then the error says its version, those that can be read, and to start the newer program', () => {
   const { dir, file } = log()
   change(file, 'PRAGMA user_version = 7')
   const said = saidUntouched(dir, file)
@@ -59,7 +59,7 @@ test('a log of a newer version: which it is, which are read, and that the newer 
   assert.not.match(said, 'Restore a backup')
 })
 
-test('a database of another program: not a log, and no table of ours is put into it', () => {
+test('given the database of another program, when it is opened, then the error says that it is no log, and no table is added to it', () => {
   const dir = fresh()
   const file = join(dir, LOG_FILE)
   change(file, 'CREATE TABLE customers (name TEXT)')
@@ -68,14 +68,14 @@ test('a database of another program: not a log, and no table of ours is put into
   assert.not.match(said, '.recover')
 })
 
-test('a file that is no database: not a log', () => {
+test('given a file that is no database, when it is opened, then the error says that it is no log', () => {
   const dir = fresh()
   const file = join(dir, LOG_FILE)
   writeFileSync(file, 'Dear diary, '.repeat(1_000))
   assert.match(saidUntouched(dir, file), 'it is no database')
 })
 
-test('a damaged log: a backup, and how to look for what can be saved', () => {
+test('given a damaged log, when it is opened, then the error says to restore a backup, and how to look for what can be saved', () => {
   const { dir, file } = log()
   const bytes = readFileSync(file)
   writeFileSync(file, bytes.fill(7, 8192))
@@ -84,7 +84,7 @@ test('a damaged log: a backup, and how to look for what can be saved', () => {
   assert.match(said, '.recover')
 })
 
-test('a log whose file is gone: what is missing, and how to go on without it', () => {
+test('given a log whose file is gone, when it is opened, then the error says what is missing, and how to go on without it', () => {
   const { dir, file } = log()
   writeFileSync(join(dir, MARK_FILE), '0000000000000128\n')
   rmSync(file)
@@ -94,7 +94,7 @@ test('a log whose file is gone: what is missing, and how to go on without it', (
   assert.not.match(said, '.recover')
 })
 
-test('a log that another program has locked: to end that program', () => {
+test('given a log that another program has locked, when it is opened, then the error says to end that program', () => {
   const { dir, file } = log()
   const other = new DatabaseSync(file)
   other.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
@@ -103,27 +103,27 @@ test('a log that another program has locked: to end that program', () => {
   assert.is(saidOf(dir), 'it was opened')
 })
 
-test('a directory that another node has: that node', () => {
+test('given a directory that another node uses, when it is opened, then the error names that node', () => {
   const { dir } = log()
   const storage = openStorage(dir)
   assert.match(saidOf(dir), 'Another node has')
   storage.close()
 })
 
-test('a lock that is none: that file, and not the log', () => {
+test('given a lock file that is no lock, when the log is opened, then the error blames that file, and not the log', () => {
   const { dir } = log()
   writeFileSync(join(dir, 'node.lock'), 'x'.repeat(4096))
   assert.match(saidOf(dir), "node.lock is not a node's lock")
 })
 
-test('a path that is a file: that it is no directory', () => {
+test('given a path that leads to a file, when it is opened, then the error says that it is no directory', () => {
   const file = join(fresh(), 'file')
   writeFileSync(file, '')
   assert.match(saidOf(file), 'is no directory')
   assert.match(saidOf(join(file, 'in')), 'is no directory')
 })
 
-test('what can’t be written to: whose it has to be, and not that the log is damaged', () => {
+test('given a log that this user can’t write to, when it is opened, then the error says who has to own it, and not that the log is damaged', () => {
   const { dir, file } = log()
   const db = new DatabaseSync(file, { readOnly: true })
   let refused: unknown
@@ -140,7 +140,7 @@ test('what can’t be written to: whose it has to be, and not that the log is da
   }
 })
 
-test('a full disk: that it is full, and not that the log is damaged', () => {
+test('given a full disk, when a log is opened, then the error says that the disk is full, and not that the log is damaged', () => {
   const { dir, file } = log()
   const db = new DatabaseSync(file)
   let refused: unknown
@@ -157,7 +157,7 @@ test('a full disk: that it is full, and not that the log is damaged', () => {
   }
 })
 
-test('a log of the first version is taken to the last at the next start', () => {
+test('given a log of the first version, when it is opened, then it becomes one of the latest version', () => {
   const { dir, file } = log()
   change(file, 'DROP TABLE stream_index; ALTER TABLE events DROP COLUMN crc; PRAGMA user_version = 1')
   assert.is(saidOf(dir), 'it was opened')
@@ -166,7 +166,7 @@ test('a log of the first version is taken to the last at the next start', () => 
   db.close()
 })
 
-test('a backup of a newer version, or that is none: what it is', async () => {
+test('given a backup of a newer version, and a file that is no backup, when they are restored, then the error says what each is', async () => {
   const { file } = log()
   change(file, 'PRAGMA user_version = 7; PRAGMA journal_mode = DELETE')
   const text = join(root, 'text')
@@ -180,7 +180,7 @@ test('a backup of a newer version, or that is none: what it is', async () => {
   assert.match(await said(text), 'it is no database')
 })
 
-test('given a node whose lock was deleted by hand, when a second is started, then it is refused; when the first is closed, not', () => {
+test('given a node whose lock was deleted by hand, when a second node is started, then it is refused until the first is closed', () => {
   const { dir } = log()
   const first = openStorage(dir)
   rmSync(join(dir, 'node.lock'))

@@ -35,7 +35,7 @@ test('given any ids, repeats among them, then each of the last so many is where 
   )
 })
 
-test('when cleared, then none is known', () => {
+test('given a remembered id, when all are cleared, then it is not known any more', () => {
   const remembered = createRememberedIds(3)
   const id = randomUUID()
   remembered.add(id, 1, 1)

@@ -168,7 +168,7 @@ test('given any history, then each stream reads as it was written, forwards and 
   )
 })
 
-test('an index that leads astray, or not to all, is told of a file that is checked', () => {
+test('given an index by stream that names a wrong place or misses an event, when the file is checked, then the check fails and says so', () => {
   for (const [damage, said] of [
     ['UPDATE stream_index SET position = position + 1 WHERE revision = 1', 'leads to position'],
     ['UPDATE stream_index SET revision = 9 WHERE revision = 2', 'leads to position'],

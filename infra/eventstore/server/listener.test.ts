@@ -15,7 +15,7 @@ const refuse = (_request: unknown, response: { writeHead: (status: number) => { 
   response.writeHead(404).end()
 
 for (const what of ['plain', 'TLS'] as const)
-  test(`${what}: given connections that say nothing or are idle, when it is closed, then it ends, and so do they`, async () => {
+  test(`${what}: given connections that say nothing or are idle, when the listener is closed, then it ends, and so do they`, async () => {
     const { key, cert, ca, remove } = createCertificate()
     const tls = { key: readFileSync(key), cert: readFileSync(cert) }
     const listener = await listen(what === 'TLS' ? { ...OPTIONS, tls } : OPTIONS, createServer(), refuse)

@@ -27,7 +27,7 @@ const typesIn = (kit: Kit, stream: string) => async (): Promise<string[]> =>
   (await kit.read(stream).catch(() => [])).map(({ event }) => event!.type)
 
 const states = (test: Add): void => {
-  test('one stream: the state after each of its events, from the first on and as they come', async (kit) => {
+  test('given one of a stream, then its state has each event, from the first on and as they come', async (kit) => {
     const [name, stream] = [unique('p'), unique()]
     await kit.append(stream, kit.events(2, 'Happened'))
     await kit.client.createProjection(name, counting(stream))
@@ -36,12 +36,12 @@ const states = (test: Add): void => {
     await becomes(stateOf(kit, name), { count: 5 })
     await becomes(resultOf(kit, name), { count: 5 })
   })
-  test('a state before the first event: an empty object', async (kit) => {
+  test('given no event yet, then the state is an empty object', async (kit) => {
     const name = unique('p')
     await kit.client.createProjection(name, counting(unique()))
     assert.equal(await stateOf(kit, name)(), {})
   })
-  test('what a handler gives back is the state', async (kit) => {
+  test('given a handler that returns something, then that is the state', async (kit) => {
     const [name, stream] = [unique('p'), unique()]
     await kit.client.createProjection(
       name,
@@ -53,7 +53,7 @@ const states = (test: Add): void => {
     )
     await becomes(stateOf(kit, name), 7)
   })
-  test('several streams: in the order of the log', async (kit) => {
+  test('given several streams, then their events come in the order of the log', async (kit) => {
     const [name, a, b] = [unique('p'), unique(), unique()]
     await kit.client.createProjection(
       name,
@@ -62,7 +62,7 @@ const states = (test: Add): void => {
     for (const stream of [a, b, a]) await kit.append(stream, kit.events(1))
     await becomes(stateOf(kit, name), [`0@${a}`, `0@${b}`, `1@${a}`])
   })
-  test('$all: what is appended anywhere, links left out', async (kit) => {
+  test('given one of $all, then it sees what is appended anywhere, and no links', async (kit) => {
     const [name, type] = [unique('p'), unique('Type').replaceAll('-', '')]
     await kit.client.createProjection(
       name,
@@ -71,7 +71,7 @@ const states = (test: Add): void => {
     for (const stream of [unique(), unique()]) await kit.append(stream, kit.events(2, type))
     await becomes(stateOf(kit, name), { n: 4 })
   })
-  test('a category by stream: a state for each of its streams', async (kit) => {
+  test('given one of a category by stream, then each of its streams has a state', async (kit) => {
     const [name, category] = [unique('p'), unique('cat').replaceAll('-', '')]
     await kit.client.createProjection(
       name,
@@ -82,7 +82,7 @@ const states = (test: Add): void => {
     await becomes(stateOf(kit, name, `${category}-a`), { n: 2 })
     await becomes(stateOf(kit, name, `${category}-b`), { n: 3 })
   })
-  test('partitionBy: a state for each that the function names, none where it names none', async (kit) => {
+  test('given partitionBy, then there is a state for each that the function names, none where it names none', async (kit) => {
     const [name, stream] = [unique('p'), unique()]
     await kit.client.createProjection(
       name,
@@ -97,7 +97,7 @@ const states = (test: Add): void => {
     await becomes(stateOf(kit, name, 'x'), { n: 2 })
     await becomes(stateOf(kit, name, 'y'), { n: 1 })
   })
-  test('transformBy: the result is made of the state, and outputState writes each', async (kit) => {
+  test('given transformBy and outputState, then the result is made of the state, and each is written', async (kit) => {
     const [name, stream] = [unique('p'), unique()]
     await kit.client.createProjection(
       name,
@@ -111,7 +111,7 @@ const states = (test: Add): void => {
 }
 
 const emitting = (test: Add): void => {
-  test('emit and linkTo: events of its own, and links to those it was given', async (kit) => {
+  test('given emit and linkTo, then events of its own are there, and links to those that it was given', async (kit) => {
     const [name, stream] = [unique('p'), unique()]
     await kit.client.createProjection(
       name,
@@ -132,7 +132,7 @@ const emitting = (test: Add): void => {
     )
     assert.is((await failure(kit.read(`$projections-${name}-emittedstreams`))).type, 'stream-not-found')
   })
-  test('where emitted streams are tracked, they are listed once, and deleted with it', async (kit) => {
+  test('given emitted streams that are tracked, then each is listed once, and deleted with the projection', async (kit) => {
     const [name, stream] = [unique('p'), unique()]
     await kit.client.createProjection(
       name,
@@ -146,7 +146,7 @@ const emitting = (test: Add): void => {
     await kit.client.deleteProjection(name, { deleteEmittedStreams: true })
     await until(async () => (await failure(kit.read(`${stream}-out`))).type === 'stream-not-found')
   })
-  test('emit without leave: it is faulted, with the reason', async (kit) => {
+  test('given one that may not emit, when it does, then it is faulted, with the reason', async (kit) => {
     const [name, stream] = [unique('p'), unique()]
     await kit.client.createProjection(name, `fromStream('${stream}').when({ $any() { emit('x', 'Y', {}) } })`)
     await kit.append(stream, kit.events(1))
@@ -156,7 +156,7 @@ const emitting = (test: Add): void => {
 }
 
 const life = (test: Add): void => {
-  test('stopped, aborted and enabled again: it goes on where it was', async (kit) => {
+  test('given one that is stopped, when it is enabled again, then it goes on where it was', async (kit) => {
     const [name, stream] = [unique('p'), unique()]
     await kit.client.createProjection(name, counting(stream))
     await kit.append(stream, kit.events(2, 'Happened'))
@@ -169,7 +169,7 @@ const life = (test: Add): void => {
     await kit.client.abortProjection(name)
     assert.is(await statusOf(kit, name)(), 'Aborted')
   })
-  test('reset: it begins anew', async (kit) => {
+  test('given a reset, then it begins anew', async (kit) => {
     const [name, stream] = [unique('p'), unique()]
     await kit.client.createProjection(name, counting(stream))
     await kit.append(stream, kit.events(2, 'Happened'))
@@ -177,7 +177,7 @@ const life = (test: Add): void => {
     await kit.client.resetProjection(name)
     await becomes(stateOf(kit, name), { count: 2 })
   })
-  test('reset: what it has emitted is not emitted again', async (kit) => {
+  test('given a reset, then what it has emitted is not emitted again', async (kit) => {
     const [name, stream] = [unique('p'), unique()]
     const query = `fromStream('${stream}').when({ $init: () => ({ n: 0 }), $any(state) { state.n++; emit('${stream}-out', 'Emitted', {}) } })`
     await kit.client.createProjection(name, query, { emitEnabled: true })
@@ -188,13 +188,13 @@ const life = (test: Add): void => {
     await becomes(stateOf(kit, name), { n: 3 })
     assert.is((await typesIn(kit, `${stream}-out`)()).length, 3)
   })
-  test('while it runs it can’t be deleted', async (kit) => {
+  test('given one that runs, when it is deleted, then that is refused', async (kit) => {
     const name = unique('p')
     await kit.client.createProjection(name, counting(unique()))
     const { error } = await failure(kit.client.deleteProjection(name))
     assert.match(String(error.message), /OperationFailed/)
   })
-  test('updated: the new query goes on from the state', async (kit) => {
+  test('given an update, then the new query goes on from the state', async (kit) => {
     const [name, stream] = [unique('p'), unique()]
     await kit.client.createProjection(name, counting(stream))
     await kit.append(stream, kit.events(2, 'Happened'))
@@ -203,7 +203,7 @@ const life = (test: Add): void => {
     await kit.append(stream, kit.events(1, 'Happened'))
     await becomes(stateOf(kit, name), { count: 12 })
   })
-  test('made twice: a conflict; deleted: it is gone', async (kit) => {
+  test('given one of that name, when it is made again, then it is a conflict; when deleted, then it is gone', async (kit) => {
     const name = unique('p')
     await kit.client.createProjection(name, counting(unique()))
     assert.match(
@@ -216,13 +216,13 @@ const life = (test: Add): void => {
       /NOT_FOUND|not found/i.test(String((await failure(statusOf(kit, name)())).error.message)),
     )
   })
-  test('a query that can’t be read: it is faulted, with the reason', async (kit) => {
+  test('given a query that can’t be read, then it is faulted, with the reason', async (kit) => {
     const name = unique('p')
     await kit.client.createProjection(name, 'fromAll().when({')
     await becomes(statusOf(kit, name), 'Faulted')
     assert.ok((await kit.client.getProjectionStatus(name)).stateReason.length > 0)
   })
-  test('a handler that throws: it is faulted there, and what came before it counts once', async (kit) => {
+  test('given a handler that throws, then it is faulted there, with the reason', async (kit) => {
     const [name, stream] = [unique('p'), unique()]
     await kit.client.createProjection(
       name,

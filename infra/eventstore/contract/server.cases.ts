@@ -67,7 +67,7 @@ contract(
         const found = methods.find((one) => `${text(one, 2)}/${text(one, 1)}`.endsWith(`.${method}`))
         assert.equal(found?.get(3)?.map(String), [...features])
       })
-    test('$all has no statistics of the server, since nobody has asked for them', async (kit) => {
+    test('given nobody who has asked for statistics of the server, then $all has none', async (kit) => {
       const read = await kit.readAll({ maxCount: 200 })
       assert.not.ok(read.some(({ event }) => event!.streamId.startsWith('$stats')))
     })

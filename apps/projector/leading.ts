@@ -2,6 +2,7 @@
 import { NoOwnSession } from '../../adapters/postgres/own-session.ts'
 import type { DatabaseSession } from '../../adapters/postgres/session.ts'
 import type { EventLog } from '../../domain/ports.ts'
+import { forgetBlocks } from '../../projections/audit/counts.ts'
 import { type AuditMemory, auditMemory } from '../../projections/audit/fold.ts'
 import { lastAudit } from '../../projections/audit/queries.ts'
 import { advance, takeLead } from '../../projections/checkpoint.ts'
@@ -90,7 +91,8 @@ export const commit = async (
       }
       await appendAudit(session, await auditRowsFor(session, events, leading.memory))
       const parkedNow = await applyToTables(session, events, parked, { careful })
-      await applyCut(session, events)
+      if (await applyCut(session, events))
+        for (const statement of forgetBlocks()) await session.run(statement)
       await beforeCommit?.(to)
       return parkedNow
     })

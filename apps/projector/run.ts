@@ -16,6 +16,7 @@ import { configOrExit } from '../config/load.ts'
 import { startedOrExit } from '../config/start.ts'
 import { followContent } from '../operations/content/source.ts'
 import { keepStates } from '../operations/keep/bundle-states.ts'
+import { keepBlocks } from '../operations/keep/counted-blocks.ts'
 import { keepMoments } from '../operations/keep/moments.ts'
 import { holdLogSize } from './log-size.ts'
 import { runProjector } from './projector.ts'
@@ -80,6 +81,10 @@ export const run = async (): Promise<void> => {
     signer: signerOf(config.audit.origin, Buffer.from(config.audit.signingKey, 'hex')),
     onError: (error, stream) => logger.warn({ err: error, stream }, 'a state was not kept'),
   })
+  const blocks = keepBlocks({
+    databaseUrl: config.database.url,
+    onError: (error) => logger.warn({ err: error }, 'a timeline was not counted'),
+  })
   const traces = isTracing()
   const projector = runProjector({
     log,
@@ -95,6 +100,7 @@ export const run = async (): Promise<void> => {
     onApplied: (events) => {
       keeper.notice(events)
       states.notice(events)
+      blocks.notice(events)
       if (traces) traceApplied(events.map(({ recorded }) => recorded))
     },
   })
@@ -102,7 +108,7 @@ export const run = async (): Promise<void> => {
   const size = holdLogSize(config, logger, { leads: () => projector.state().role === 'leading' })
   stop = async () => {
     await Promise.all([projector.stop(), follower?.stop(), size.stop()])
-    await Promise.all([keeper.stop(), states.stop()])
+    await Promise.all([keeper.stop(), states.stop(), blocks.stop()])
     await log.close()
     await vault.close()
   }

@@ -3,7 +3,7 @@
 import { api, lines, query, spacePath } from './api.js'
 
 /** The most events that are shown at once: a span with more is divided first. */
-const MOST = 1_200
+const MOST = 300
 /** This many on each side fill a list. */
 const ENOUGH = 15
 const iso = (ms) => new Date(ms).toISOString()

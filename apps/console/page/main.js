@@ -35,15 +35,19 @@ class PresenceConsole extends LitElement {
       this.where = whereFrom(location.hash)
       this.updateComplete.then(() => this.querySelector('main')?.focus({ preventScroll: true }))
     })
-    onMe(() => this.anew())
-    findWallet().then(() => this.anew())
+    onMe(() => {
+      this.generation += 1
+      this.learn()
+    })
+    findWallet().then(() => this.requestUpdate())
+    this.learn()
   }
   createRenderRoot() {
     return this
   }
-  /** Called when another person signs in: nothing that the previous one saw stays. */
-  async anew() {
-    this.generation += 1
+  /** What the person who is signed in runs. When another signs in, the generation changes, and nothing that the previous one saw
+   *  stays. */
+  async learn() {
     this.runs = false
     if (!me.token) return
     // The system's operators are the owners of the lobby.

@@ -28,14 +28,15 @@ export const nameOf = (one) => one.user_account ?? one.guest_id ?? one.subject ?
 export const who = (name, key) =>
   html`<a class="who" href=${to.person(name, key)}><svg class="dot" viewBox="0 0 8 8" aria-hidden="true"><circle cx="4" cy="4" r="4" fill=${colour(name)}></circle></svg>${name}</a>`
 
-const twoDigits = { hour: '2-digit', minute: '2-digit', second: '2-digit' }
+// Made once: to make one takes longer than to draw a row.
+const DAY = new Intl.DateTimeFormat([], { year: 'numeric', month: 'short', day: 'numeric' })
+const CLOCK = new Intl.DateTimeFormat([], { hour: '2-digit', minute: '2-digit', second: '2-digit' })
 export const when = (iso, how = 'short') => {
   if (!iso) return nothing
   const date = new Date(iso)
   const isToday = date.toDateString() === new Date().toDateString()
-  const day = date.toLocaleDateString([], { year: 'numeric', month: 'short', day: 'numeric' })
-  const clock = date.toLocaleTimeString([], twoDigits)
-  return html`<time datetime=${iso} title=${iso}>${isToday && how === 'short' ? clock : `${day}, ${clock}`}</time>`
+  const clock = CLOCK.format(date)
+  return html`<time datetime=${iso} title=${iso}>${isToday && how === 'short' ? clock : `${DAY.format(date)}, ${clock}`}</time>`
 }
 
 export const KINDS = {

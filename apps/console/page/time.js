@@ -8,6 +8,7 @@ import { stood } from './stood.js'
 import { problemBox, View } from './view.js'
 
 const SPEEDS = [1, 10, 60, 600, 3600]
+const SETTLED_MS = 250
 
 class TimeView extends View {
   static properties = {
@@ -29,6 +30,7 @@ class TimeView extends View {
   }
   disconnectedCallback() {
     super.disconnectedCallback()
+    clearTimeout(this.settling)
     this.pause()
   }
   asked() {
@@ -46,29 +48,40 @@ class TimeView extends View {
     if (wanted.time) this.t = Date.parse(wanted.time)
     if (this.going) return
     this.going = true
-    try {
-      while (this.wanted) {
-        const asking = this.wanted
-        this.wanted = null
+    while (this.wanted) {
+      const asking = this.wanted
+      this.wanted = null
+      try {
         const moment = await api(`${spacePath(this.space)}/at${query(asking)}`)
         Object.assign(this, { moment, trouble: null })
         if (asking.position && !this.wanted && moment.time) this.t = Date.parse(moment.time)
-        if (!this.wanted) await this.settle(asking)
+        clearTimeout(this.settling)
+        this.settling = setTimeout(() => this.settle(asking), this.around ? SETTLED_MS : 0)
+      } catch (trouble) {
+        this.trouble = trouble
+        // Asked too often, or something is away: the server says when to ask again.
+        if (!trouble.retry_after || !this.isConnected) continue
+        await new Promise((resolve) => setTimeout(resolve, 1_000 * Math.min(trouble.retry_after, 5)))
+        this.wanted ??= asking
       }
-    } catch (trouble) {
-      this.trouble = trouble
-    } finally {
-      this.going = false
-      if (this.wanted) this.go(this.wanted)
     }
+    this.going = false
   }
-  /** Once the wanted moment is shown and no other is wanted: loads its neighbours and sets the address. */
+  /** Once no other moment was wanted for a while: sets the address and loads the moment's neighbours. The next moment does not
+   *  wait for them. */
   async settle(asked) {
+    if (this.wanted || this.going || !this.isConnected) return
     const { around, t } = this
     history.replaceState(null, '', to.time(this.space, asked.position ?? asked.time))
     const i = around ? this.index(around.events) : -1
     const inside = around && t >= around.from && t <= around.to && (i > 0 || around.isFirst) && (i < around.events.length - 1 || around.isLast)
-    if (!inside) this.around = await eventsAround(this.space, this.all, t)
+    if (inside) return
+    try {
+      const found = await eventsAround(this.space, this.all, t)
+      if (this.t === t) this.around = found
+    } catch (trouble) {
+      this.trouble = trouble
+    }
   }
   /** The index, in `events`, of the last event up to the moment. */
   index(events) {

@@ -1,6 +1,7 @@
 /** A second set of the tables, in a schema of its own, to be filled beside the live ones and then swapped with them. */
 import { sql } from 'slonik'
 import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
+import { forgetBlocks } from '../../../projections/audit/counts.ts'
 import { AUDIT_TABLE } from '../../../projections/audit/fold.ts'
 import { type Only, tablesOf } from '../../../projections/batch.ts'
 import { PARKED_TABLES } from '../../../projections/parked.ts'
@@ -133,6 +134,7 @@ export const swapShadow = async (session: DatabaseSession, schema: string, only?
   )
   const list = all.map((table) => `public.${id(table)}`).join(', ')
   await session.exec(`LOCK TABLE ${list} IN ACCESS EXCLUSIVE MODE`)
+  if (all.includes(AUDIT_TABLE.name)) for (const statement of forgetBlocks()) await session.run(statement)
   await session.exec(`DROP TABLE ${list}`)
   for (const table of all) await session.exec(`ALTER TABLE ${id(schema)}.${id(table)} SET SCHEMA public`)
   for (const grant of grants) await session.exec(grant)

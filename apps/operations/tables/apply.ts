@@ -53,16 +53,17 @@ export const batchFrom = (
   return events.slice(at, Math.min(at + limit, cut < 0 ? events.length : cut + 1))
 }
 
-/** To be called after a batch was written: deletes what its last event cuts. */
+/** To be called after a batch was written: deletes what its last event cuts. False if it cuts nothing. */
 export const applyCut = async (
   session: DatabaseSession,
   events: ReadonlyArray<Readable>,
   only?: Only,
-): Promise<void> => {
+): Promise<boolean> => {
   const last = events.at(-1)
   const cut = last === undefined ? null : cutBy(last)
-  if (cut === null) return
+  if (cut === null) return false
   for (const statement of cutTables(cut, last!.recorded.position, only)) await session.run(statement)
+  return true
 }
 
 /** To be called after earlier events were applied late: what is cut from the tables is cut from these, too. */

@@ -1,0 +1,124 @@
+/** Counts of a room's timeline: the same as those of its events one by one, whatever was counted before, wherever the
+ *  spans' edges are, and with servers' clocks that differ; and what is read stays bounded. */
+import { sql } from 'slonik'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { createPostgresPool } from '../../adapters/postgres/pool.ts'
+import { rowsOf } from '../../adapters/postgres/query.ts'
+import { createReadModels } from '../../adapters/postgres/read-models.ts'
+import { connectSession } from '../../adapters/postgres/session.ts'
+import { rebuild } from '../../apps/operations/rebuild/rebuild.ts'
+import { grow, ROOM } from '../../infra/bench/growing-room.ts'
+import { memoryLog } from '../../infra/testing/memory-log.ts'
+import { testDatabase } from '../../infra/testing/postgres.ts'
+import { auditCounts, BLOCK, countBlocks, forgetBlocks } from './counts.ts'
+
+type Context = {
+  readonly pool: Awaited<ReturnType<typeof createPostgresPool>>
+  readonly reads: ReturnType<typeof createReadModels>
+  readonly session: Awaited<ReturnType<typeof connectSession>>
+  readonly close: () => Promise<void>
+}
+const test = suite<Context>('counts of a timeline')
+const EVENTS = 3_000
+
+test.before(async (context) => {
+  const database = await testDatabase()
+  const log = memoryLog()
+  await (await grow(log))(EVENTS)
+  await rebuild({ log, databaseUrl: database.url })
+  const pool = await createPostgresPool(database.url, { maxConnections: 3 })
+  const session = await connectSession(database.url, 'tests')
+  // Clocks that differ by up to a minute, always the same.
+  await session.exec(`UPDATE presence_audit_log
+    SET created_at = created_at + (hashtext(position::text) % 60000) * interval '1 millisecond'`)
+  const reads = createReadModels(pool)
+  const close = async () => {
+    await reads.close()
+    await session.close()
+    await pool.end()
+    await database.drop()
+  }
+  Object.assign(context, { pool, reads, session, close })
+})
+test.after(({ close }) => close())
+
+/** By every event of the room. */
+const oneByOne = async ({ session }: Context, first: number, last: number, width: number) => {
+  const rows = await session.run(sql.unsafe`SELECT created_at, action FROM presence_audit_log
+    WHERE space_type = ${ROOM.type} AND space_id = ${ROOM.id} AND action <> 'AuditRead'`)
+  const found = new Map<number, Record<string, number>>()
+  for (const { created_at, action } of rows) {
+    const ms = (created_at as Date).getTime()
+    if (ms < first || ms > last) continue
+    const bucket = Math.floor((ms - first) / width)
+    const counts = found.get(bucket) ?? {}
+    counts[action as string] = (counts[action as string] ?? 0) + 1
+    found.set(bucket, counts)
+  }
+  return [...found].sort(([a], [b]) => a - b).map(([bucket, counts]) => ({ bucket, counts }))
+}
+const counted = async ({ reads }: Context, asked: { from?: number; to?: number; buckets: number }) => {
+  const answer = await reads.auditCounts({ space: ROOM, from: null, to: null, ...asked })()
+  if (answer._tag === 'Left') throw new Error(JSON.stringify(answer.left))
+  return answer.right
+}
+const blocksIn = async ({ session }: Context): Promise<number> =>
+  Number((await session.run(sql.unsafe`SELECT count(*) FROM presence_audit_blocks`))[0]?.count)
+
+test('given a room whose stretches were counted or not, when its timeline is asked for by any span, then it is as its events are', async (context) => {
+  const all = await counted(context, { buckets: 240 })
+  assert.is(await blocksIn(context), Math.floor(EVENTS / BLOCK))
+  const [begin, end] = [Date.parse(all.from!), Date.parse(all.to!)]
+  for (const [from, to, buckets] of [
+    [begin, end, 240],
+    [begin, end, 1],
+    [begin, end, 7],
+    [begin + 12_345, end - 54_321, 31],
+    [begin + 400_000, begin + 401_000, 500],
+    [begin - 100_000, begin + 60_000, 10],
+    [end, end + 5_000, 3],
+  ] as const) {
+    const got = await counted(context, { from, to, buckets })
+    const wanted = await oneByOne(context, from, to, got.width_ms)
+    const sorted = (list: ReadonlyArray<{ bucket: number; counts: object }>) =>
+      list.map(({ bucket, counts }) => [bucket, Object.entries(counts).sort()])
+    assert.equal(sorted(got.buckets), sorted(wanted), `${from - begin} to ${to - begin} by ${buckets}`)
+  }
+  await context.session.transaction(async () => {
+    for (const statement of forgetBlocks()) await context.session.run(statement)
+  })
+  assert.is(await blocksIn(context), 0)
+  assert.equal(await counted(context, { buckets: 240 }), all)
+})
+test('given several that count a room at once, then each stretch is counted once', async (context) => {
+  await context.session.exec('DELETE FROM presence_audit_blocks')
+  await Promise.all([1, 2, 3].map(() => context.pool.query(countBlocks(ROOM).statement)))
+  assert.is(await blocksIn(context), Math.floor(EVENTS / BLOCK))
+  assert.equal(await rowsOf(context.pool, countBlocks({ type: 'post', id: 'nobody/none' })), [
+    { more: false },
+  ])
+})
+test('given a timeline of a few spans, then only the stretches that their edges divide are read event by event', async (context) => {
+  const all = await counted(context, { buckets: 4 })
+  const { statement } = auditCounts(ROOM, {
+    first: Date.parse(all.from!),
+    last: Date.parse(all.to!),
+    width_ms: all.width_ms,
+  })
+  const [row] = await context.session.run({
+    ...statement,
+    sql: `EXPLAIN (ANALYZE, FORMAT JSON) ${statement.sql}`,
+  } as typeof statement)
+  let read = 0
+  const visit = (node: Readonly<Record<string, never>>): void => {
+    if (node['Relation Name'] === 'presence_audit_log')
+      read += Number(node['Actual Rows']) * Number(node['Actual Loops'])
+    for (const inner of (node.Plans ?? []) as ReadonlyArray<Readonly<Record<string, never>>>) visit(inner)
+  }
+  visit((row!['QUERY PLAN'] as ReadonlyArray<{ Plan: Readonly<Record<string, never>> }>)[0]!.Plan)
+  // Three edges, each among at most a few stretches since clocks differ, and the uncounted end.
+  assert.ok(read > 0 && read < EVENTS / 2, `${read} of ${EVENTS} events`)
+})
+
+test.run()

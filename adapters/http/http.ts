@@ -104,8 +104,10 @@ const answerErrors = (app: FastifyInstance, config: HttpConfig, allowed: Allowed
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => {
     if (hasMalformedPost(request.originalUrl)) return answerError(config.nodeId, malformed, request, reply)
     const allow = allowed(request.url)
-    if (allow !== null) reply.header('allow', allow)
-    return answerError(config.nodeId, allow === null ? NOT_FOUND : NOT_ALLOWED, request, reply)
+    // An address that its own method does not find is no address, whatever it looks like.
+    const isOther = allow !== null && !allow.split(', ').includes(request.method)
+    if (isOther) reply.header('allow', allow)
+    return answerError(config.nodeId, isOther ? NOT_ALLOWED : NOT_FOUND, request, reply)
   })
 }
 

@@ -109,6 +109,8 @@ test('given only tiles, then a program for transparency logs proves the same wit
   await http.settled()
   for (const path of [`0/000.p/${signed.size + 1}`, '0/000', '0/001.p/1', '1/000.p/1', 'entries/000', 'x'])
     assert.is((await get(`/tlog/tile/${path}`)).json().code, 'tile_not_found', path)
+  for (const path of ['/tlog/tile', '/tlog/tile/', '/tlog/tile/..%2f', '/tlog/tile//0', '/tlog/tile/%00'])
+    assert.is((await get(path)).statusCode, 404, path)
   await checkpoint()
 })
 

@@ -111,6 +111,38 @@ test('given a moderator who loses the right while the answer is made, then they 
   }
 })
 
+test('given somebody whose question is being answered, then they ask no second one, and another person does', async ({
+  http,
+}) => {
+  const moments = http.deps.moments!
+  const { until } = moments
+  const asked = { ...SPAN, settings: { slow_mode_seconds: 60 } }
+  await done(http, `PUT ${ROOM}/permissions/frank`, 'alice', { permission: 'moderate' })
+  const answers: Array<{ readonly status: number; readonly code: unknown }> = []
+  const meanwhile = async (): Promise<void> => {
+    Object.assign(moments, { until })
+    for (const by of ['alice', 'frank']) answers.push(await ask(http, `POST ${ROOM}/what-if`, by, asked))
+  }
+  Object.assign(moments, {
+    until: async (...given: Parameters<typeof until>) => {
+      await meanwhile()
+      return until(...given)
+    },
+  })
+  try {
+    assert.is((await ask(http, `POST ${ROOM}/what-if`, 'alice', asked)).status, 200)
+    assert.equal(
+      answers.map(({ status, code }) => [status, code]),
+      [
+        [429, 'slow_down'],
+        [200, undefined],
+      ],
+    )
+  } finally {
+    Object.assign(moments, { until })
+  }
+})
+
 test('given more to decide than one answer may take, then it is cut, and the next goes on there', async ({
   http,
 }) => {
@@ -141,7 +173,7 @@ test('given a question, then the look is in the audit log, without the words', a
   const asked = looks.map(({ data }) => data as Json).filter(({ call }) => call === 'what-if')
   assert.equal(
     asked.map(({ filters }) => filters.supposed),
-    ['slow_mode_seconds', 'filter'],
+    ['slow_mode_seconds', 'filter', 'slow_mode_seconds', 'slow_mode_seconds'],
   )
   assert.not(JSON.stringify(asked).includes('darn'))
 })

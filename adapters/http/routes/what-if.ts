@@ -18,7 +18,7 @@ import { SpaceParams, spaceOf } from '../space-gate.ts'
 import { mayAudit, orDescribe, recordLook } from './moment.ts'
 
 /** The most events that one question reads, milliseconds that it decides and differences that it lists; and below, how many questions
- *  are answered at once. */
+ *  are answered at once, one of each asker at most. */
 const MOST = { events: 50_000, ms: 10_000, listed: 500 }
 const AT_ONCE = 2
 
@@ -66,7 +66,8 @@ const Filter = from(
 export const whatIf = (app: FastifyInstance, deps: HttpDeps): void => {
   const { moments } = deps
   if (moments === undefined) return
-  let running = 0
+  /** Who asks the questions that are being answered. */
+  const running = new Set<string>()
   mount(app, deps, {
     method: 'POST',
     path: '/api/spaces/:type/:id/what-if',
@@ -105,8 +106,10 @@ export const whatIf = (app: FastifyInstance, deps: HttpDeps): void => {
       const settings = body.settings ?? {}
       const supposed = readSupposed(settings, asked, begin.toISOString())
       if (E.isLeft(supposed)) return tellInvalid(supposed.left.field, supposed.left.detail)
-      if (running >= AT_ONCE) return tell(describeRefusal({ _tag: 'SlowDown', retryAfterSeconds: 2 }))
-      running += 1
+      const asker = `${sender.by.kind} ${sender.by.id}`
+      if (running.size >= AT_ONCE || running.has(asker))
+        return tell(describeRefusal({ _tag: 'SlowDown', retryAfterSeconds: 2 }))
+      running.add(asker)
       try {
         const span = { from: begin, to: end }
         const again = orDescribe(
@@ -123,7 +126,7 @@ export const whatIf = (app: FastifyInstance, deps: HttpDeps): void => {
         })
         return whatIfView(again)
       } finally {
-        running -= 1
+        running.delete(asker)
       }
     },
   })

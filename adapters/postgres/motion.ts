@@ -46,8 +46,26 @@ const sectionsOf = (block: string) =>
     Row,
   )
 
-/** The caller ends the pool and the vault. */
-export const createMotionStore = (pool: DatabasePool, vault: Vault): MotionStore & MotionReader => ({
+/** Blocks of people under a legal hold keep what is theirs, and the head, without which it can't be read; what is others' goes, as
+ *  by an erasure. The other blocks go whole. */
+const overAt = (now: Date, held: ReadonlyArray<string>) => {
+  const isOver = sql.fragment`m.kept_until < ${now.toISOString()}::timestamptz`
+  const people = sql.array([...held], 'text')
+  return {
+    blocks: sql.unsafe`DELETE FROM motion_sections m WHERE ${isOver}
+      AND NOT EXISTS (SELECT FROM motion_sections h WHERE h.block = m.block AND h.subject = ANY(${people}))`,
+    others: sql.unsafe`UPDATE motion_sections m SET bytes = NULL WHERE ${isOver}
+      AND m.subject IS NOT NULL AND m.subject <> ALL(${people}) AND m.bytes IS NOT NULL`,
+  }
+}
+
+/** The caller ends the pool and the vault. `held`: who is under a legal hold; null while that is not known, and then nothing is
+ *  removed by its age. */
+export const createMotionStore = (
+  pool: DatabasePool,
+  vault: Vault,
+  held: () => ReadonlyArray<string> | null = () => [],
+): MotionStore & MotionReader => ({
   key: async (subject) => {
     const key = vault.sealingNow?.(subject) ?? (await vault.sealing([subject])).get(subject)
     if (key === undefined) throw new Error('no key')
@@ -65,9 +83,11 @@ export const createMotionStore = (pool: DatabasePool, vault: Vault): MotionStore
     await pool.query(sql.unsafe`DELETE FROM motion_sections WHERE block = ${block}`)
   },
   expire: async (now) => {
-    const { rowCount } = await pool.query(
-      sql.unsafe`DELETE FROM motion_sections WHERE kept_until < ${now.toISOString()}::timestamptz`,
-    )
+    const people = held()
+    if (people === null) return 0
+    const { blocks, others } = overAt(now, people)
+    const { rowCount } = await pool.query(blocks)
+    if (people.length > 0) await pool.query(others)
     return rowCount
   },
   between: (...of) => rowsOf(pool, motionBetween(...of)),

@@ -135,8 +135,12 @@ export const connectMachines = async (config: Config, { clock, ids }: World, log
   const { turn, tls: turnTls } = turnFor(config, clock)
   const { relay, positions } = await sharedWith(config.redisUrl)
 
+  const heldPeople = () => {
+    const state = outside.state()
+    return state === null ? null : [...new Set([...state.holds.values()].map(({ subject }) => subject))]
+  }
   const sfu = await sfuFor(config, { clock, ids })
-  const motion = createMotionStore(pool, vault)
+  const motion = createMotionStore(pool, vault, heldPeople)
   const signer = signerOf(config.audit.origin, Buffer.from(config.audit.signingKey, 'hex'))
   const proofs = proofsOf(signer, pool, stored, { logger, clock })
   const witnesses = witnessesFor(config, { pool, signer, logger })

@@ -20,17 +20,19 @@ const sectionOf = (row: Row): Section => ({
   hash: String(row.hash),
 })
 
-/** A track whose bytes are gone although the person's key is not. */
-const missingTrack = (rows: ReadonlyArray<Row>): Row | undefined =>
+/** A track whose bytes are gone although the person's key is not. Of a block that is over and still kept, because of a legal hold on
+ *  somebody, the others' tracks may be gone. */
+const missingTrack = (rows: ReadonlyArray<Row>, isOver: boolean): Row | undefined =>
   rows.find(
-    ({ bytes, section, is_erased }) => bytes === null && (Number(section) === 0 || is_erased !== true),
+    ({ bytes, section, is_erased }) =>
+      bytes === null && (Number(section) === 0 || (is_erased !== true && !isOver)),
   )
 
 const faultIn = (rows: ReadonlyArray<Row>, root: string, isOver: boolean): string | null => {
   if (rows.length === 0 && isOver) return null
   const fault = faultOf(rows.map(sectionOf), root)
   if (fault !== null) return fault
-  const gone = missingTrack(rows)
+  const gone = missingTrack(rows, isOver)
   return gone === undefined ? null : `section ${gone.section} is gone, and nobody asked for that`
 }
 

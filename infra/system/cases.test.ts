@@ -293,6 +293,28 @@ test('given a span of time, then the owner gets its numbers, and nobody else in 
   assert.not.match(JSON.stringify(report), /carol|dave|erin/)
 })
 
+test('given filters that caught messages, then the report has how many, what was done, and how they were settled', async () => {
+  const darn = { words: ['darn'], acts: ['hold', 'report'] }
+  await done('alice', 'PUT', `${ROOM}/filters/rude`, darn)
+  await done('alice', 'PUT', `${ROOM}/filters/loud`, { words: ['loud'], acts: ['mute'], mute_seconds: 60 })
+  const held: string[] = []
+  for (const who of ['grace', 'heidi'])
+    held.push((await done(who, 'POST', CHAT, { content: 'darn it' })).message_id)
+  await done('heidi', 'POST', CHAT, { content: 'loud' })
+  await done('erin', 'POST', `${ROOM}/filtered/${held[0]}/approve`)
+  await done('erin', 'POST', `${ROOM}/filtered/${held[1]}/drop`, { reason: 'rude' })
+  await http.settled()
+  const span = `from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z`
+  const { filters, moderation } = await done('alice', 'GET', `${ROOM}/transparency?${span}`)
+  assert.equal(filters, { held: 2, muted: 1, reported: 2, let_through: 1, dropped: 1 })
+  // A filter's mute is no moderator's.
+  assert.is(moderation.mutes, 1)
+  assert.match(
+    inWords('post:alice/my-360-photo', await done('alice', 'GET', `${ROOM}/transparency?${span}`)),
+    'held 2, muted 1, reported 2, let through 1, dropped 1\n',
+  )
+})
+
 test('given the record, then anybody who has it counts the same numbers, even in another language', async () => {
   const [from, to] = ['2020-01-01T00:00:00.000Z', '2099-12-31T00:00:00.000Z']
   const {

@@ -18,6 +18,10 @@ SPACE = {
 }
 
 
+CHAT = {"MessageHeld": "held", "MessageApproved": "let_through", "MessageDropped": "dropped"}
+FILTERED = {"hold": "held", "mute": "muted", "report": "reported"}
+
+
 def ms(text):
     moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     since = moment - datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -33,7 +37,7 @@ def events(path, space):
                 continue
             event = json.loads(line)
             stream = event["stream"]
-            if stream not in (f"cases-{space}", f"space-{space}"):
+            if stream not in (f"cases-{space}", f"space-{space}", f"chat-{space}"):
                 continue
             kind = event.get("type") or event["action"]
             data = event["data"] if "data" in event else event["details"]
@@ -52,6 +56,7 @@ def count(path, space, start, end):
     cases, rules, closing, deciding = {}, {}, [], []
     acts = dict.fromkeys(["kick", "mute", "ban", "delete", "unmute", "unban"], 0)
     done = dict.fromkeys(["bans", "bans_lifted", "mutes", "mutes_lifted", "kicks"], 0)
+    filters = dict.fromkeys(["held", "muted", "reported", "let_through", "dropped"], 0)
     of = dict.fromkeys(
         ["reports", "opened", "by_report", "messages", "people", "entities", "acted", "dismissed", "made", "stand", "lifted"], 0
     )
@@ -63,6 +68,11 @@ def count(path, space, start, end):
             name = "kicks" if kind == "SessionLeft" and data.get("reason") == "kicked" else SPACE.get(kind)
             if name is not None:
                 done[name] += within
+            continue
+        if stream.startswith("chat-"):
+            name = FILTERED.get(data.get("act")) if kind == "FilterActed" else CHAT.get(kind)
+            if name is not None:
+                filters[name] += within
             continue
         case = cases.get(data["caseId"])
         if kind == "CaseOpened":
@@ -122,6 +132,7 @@ def count(path, space, start, end):
             "median_seconds_to_decide": median(deciding),
         },
         "moderation": done,
+        "filters": filters,
     }
 
 

@@ -11,6 +11,10 @@ export const COUNTED = [
   'AccountMuted',
   'AccountUnmuted',
   'SessionLeft',
+  'MessageHeld',
+  'FilterActed',
+  'MessageApproved',
+  'MessageDropped',
 ] as const
 
 type Counts = Readonly<Record<string, number>>
@@ -47,6 +51,8 @@ export type Transparency = {
   }
   /** Bans, mutes and kicks, both in cases and outside of them. */
   readonly moderation: Counts
+  /** What the space's filters did by themselves, and how moderators settled it. */
+  readonly filters: Counts
 }
 
 type Loose = Readonly<Record<string, unknown>>
@@ -81,6 +87,22 @@ const moderationOf = ({ action, details }: AccountedRow): string | null => {
   }
 }
 
+const BY_FILTERS: Readonly<Record<string, string>> = { mute: 'muted', report: 'reported', hold: 'held' }
+const filteringOf = ({ action, details }: AccountedRow): string | null => {
+  switch (action) {
+    case 'MessageHeld':
+      return 'held'
+    case 'FilterActed':
+      return BY_FILTERS[String(loose(details).act)] ?? null
+    case 'MessageApproved':
+      return 'let_through'
+    case 'MessageDropped':
+      return 'dropped'
+    default:
+      return null
+  }
+}
+
 type Account = {
   readonly from: string
   readonly to: string
@@ -89,6 +111,7 @@ type Account = {
   readonly acts: Record<string, number>
   readonly rules: Record<string, number>
   readonly moderation: Record<string, number>
+  readonly filters: Record<string, number>
   readonly closing: number[]
   readonly deciding: number[]
 }
@@ -148,6 +171,7 @@ export const beginAccount = (from: string, to: string): Account => ({
   acts: Object.fromEntries(ACT_KINDS.map((kind) => [kind, 0])),
   rules: {},
   moderation: { bans: 0, bans_lifted: 0, mutes: 0, mutes_lifted: 0, kicks: 0 },
+  filters: { held: 0, muted: 0, reported: 0, let_through: 0, dropped: 0 },
   closing: [],
   deciding: [],
 })
@@ -162,8 +186,11 @@ export const addTo = (account: Account, row: AccountedRow): void => {
     OF_CASE[row.action]?.(account, { id: String(data.caseId), data, at, isIn })
     return
   }
-  const name = isIn ? moderationOf(row) : null
+  if (!isIn) return
+  const name = moderationOf(row)
   if (name !== null) tally(account.moderation, name)
+  const filtered = filteringOf(row)
+  if (filtered !== null) tally(account.filters, filtered)
 }
 
 export const reportOf = ({ from, to, known, ...account }: Account): Transparency => {
@@ -196,6 +223,7 @@ export const reportOf = ({ from, to, known, ...account }: Account): Transparency
       median_seconds_to_decide: median(account.deciding),
     },
     moderation: account.moderation,
+    filters: account.filters,
   }
 }
 
@@ -221,6 +249,7 @@ export const inWords = (space: string, report: Transparency): string => {
     `Appeals: ${appeals.made} made, ${appeals.stand} acts stand, ${appeals.lifted} lifted${seconds(appeals.median_seconds_to_decide)}; ` +
       `${appeals.waiting_at_the_end} waiting at the end`,
     `All that was done, in cases and outside: ${list(report.moderation)}`,
+    `Messages caught by filters: ${list(report.filters)}`,
     '',
   ].join('\n')
 }

@@ -23,6 +23,7 @@ export const transparency = (app: FastifyInstance, deps: HttpDeps): void => {
       acts: free,
       appeals: free,
       moderation: free,
+      filters: free,
     },
     tag: 'cases',
     summary: 'What was reported and done in a period, in numbers that name nobody. For owners and auditors.',

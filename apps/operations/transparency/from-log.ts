@@ -32,7 +32,7 @@ export const transparencyOf = async (
   { from, to }: { readonly from: string; readonly to: string },
 ): Promise<Transparency> => {
   const account = beginAccount(from, to)
-  for (const kind of ['cases', 'space'] as const)
+  for (const kind of ['cases', 'space', 'chat'] as const)
     for await (const event of eventsOf(log, streamName(kind, space))) {
       const { position, stream, type, data } = event
       addTo(account, { position, stream, action: type, at: timeOf(event), details: data })

@@ -12,6 +12,7 @@ const PARTS = {
   receipts: 1,
   reports: 1,
   looks: 1,
+  holds: 3,
 } as const
 export type CursorKind = keyof typeof PARTS
 

@@ -239,4 +239,28 @@ test('given a legal hold that is placed again under its key, then nothing change
   )
   await fine(http, 'admin-one', `DELETE /api/holds/${holds[0].id}`, {})
 })
+test('given more holds and erasures than a page has, then the pages together have each once, and other cursors are refused', async ({
+  http,
+}) => {
+  const placed: string[] = []
+  for (const subject of ['judy', 'ivan', 'peggy'])
+    placed.push(
+      (await fine(http, 'admin-one', 'POST /api/holds', { subject, reason: 'a court asked' })).hold.id,
+    )
+  await fine(http, 'peggy', 'POST /api/me/erasure', {})
+  const whole = await fine(http, 'admin-one', 'GET /api/holds')
+  assert.is(whole.next_cursor, null)
+  const found: Json[] = []
+  for (let cursor = ''; ; ) {
+    const page = await fine(http, 'admin-one', `GET /api/holds?limit=1&cursor=${cursor}`)
+    assert.is(page.holds.length + page.erasures.length, 1)
+    found.push(...page.holds, ...page.erasures)
+    if (page.next_cursor === null) break
+    cursor = page.next_cursor
+  }
+  assert.equal(found, [...whole.holds, ...whole.erasures])
+  assert.ok(placed.every((id) => found.some((one) => one.id === id)))
+  assert.is((await ask(http, 'admin-one', 'GET /api/holds?cursor=x')).body.code, 'invalid_cursor')
+  for (const id of placed) await fine(http, 'admin-one', `DELETE /api/holds/${id}`, {})
+})
 test.run()

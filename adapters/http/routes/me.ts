@@ -7,6 +7,7 @@ import type { Caller } from '../../../domain/identity.ts'
 import type { PersonCommand } from '../../../domain/outside/people.ts'
 import { holdsOn, type OutsideState } from '../../../domain/outside/state.ts'
 import type { Sender } from '../../../domain/ports.ts'
+import { decodeCursor, encodeCursor } from '../../../projections/cursors.ts'
 import type { Authenticated } from '../../auth/authenticate.ts'
 import { optional, Subject, Text, Uuid } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
@@ -165,22 +166,38 @@ const erasure = (app: FastifyInstance, { deps, pace }: Asking): void => {
   })
 }
 
+/** A page of the holds that stand, and after them of the erasures that wait, the oldest of each first. */
+const standing = (
+  { holds: all, erasures: waiting }: OutsideState,
+  { limit, cursor }: ReturnType<typeof pageOf>,
+) => {
+  const past = cursor === null ? '' : (decodeCursor('holds', cursor) ?? []).join(' ')
+  const keyed = [
+    ...[...all.values()].map((hold) => ({ key: ['1', hold.at, hold.id], hold, erasure: null })),
+    ...[...waiting.values()].map((erasure) => ({ key: ['2', erasure.at, erasure.id], hold: null, erasure })),
+  ].map((one) => ({ ...one, sorted: one.key.join(' ') }))
+  const left = keyed.filter(({ sorted }) => sorted > past).sort((a, b) => (a.sorted < b.sorted ? -1 : 1))
+  const shown = left.slice(0, limit)
+  return {
+    holds: shown.flatMap(({ hold }) => (hold === null ? [] : [holdView(hold)])),
+    erasures: shown.flatMap(({ erasure }) => (erasure === null ? [] : [erasureView(erasure)])),
+    next_cursor: left.length > limit ? encodeCursor(shown.at(-1)!.key) : null,
+  }
+}
+
 const holds = (app: FastifyInstance, { deps, stateNow }: Asking): void => {
   mount(app, deps, {
     method: 'GET',
     path: '/api/holds',
-    answer: { holds: listOf(HoldShape), erasures: listOf(ErasureShape) },
+    answer: { holds: listOf(HoldShape), erasures: listOf(ErasureShape), next_cursor: orNull(text()) },
     tag: 'people',
-    summary: 'The legal holds that stand, and the erasures that wait. For the system’s admins.',
+    summary:
+      'The legal holds that stand, and after them the erasures that wait, the oldest of each first. For the system’s admins.',
     strict: true,
-    query: t.type({}),
-    handle: async ({ who }) => {
+    query: t.type(Paging),
+    handle: async ({ query, who }) => {
       await mayManage(deps, null, who.caller)
-      const state = stateNow()
-      return {
-        holds: [...state.holds.values()].map(holdView),
-        erasures: [...state.erasures.values()].map(erasureView),
-      }
+      return standing(stateNow(), pageOf(query, 'holds'))
     },
   })
   mount(app, deps, {

@@ -1,6 +1,6 @@
 // For the system's operators: each part, how far the tables are behind the log, and what waits.
 import { html, nothing } from 'lit'
-import { api } from './api.js'
+import { api, query } from './api.js'
 import { when } from './parts.js'
 import { problemBox, View } from './view.js'
 
@@ -9,6 +9,7 @@ class OperationsView extends View {
   static about = ['generation']
   constructor() {
     super()
+    this.pages = 1
     this.every(5_000)
   }
   async load() {
@@ -18,7 +19,21 @@ class OperationsView extends View {
       api('/api/spaces/global/lobby'),
     ])
     const runs = lobby.permission === 'owner'
-    return { ...health, runs, ...(runs ? await api('/api/holds') : {}) }
+    return { ...health, runs, ...(runs ? await this.standing() : {}) }
+  }
+  /** As many pages of holds and erasures as were asked for. */
+  async standing() {
+    const all = { holds: [], erasures: [], next_cursor: null }
+    for (let page = 0; page < this.pages; page += 1) {
+      const { holds, erasures, next_cursor } = await api(`/api/holds${query({ limit: 100, cursor: all.next_cursor })}`)
+      Object.assign(all, { holds: [...all.holds, ...holds], erasures: [...all.erasures, ...erasures], next_cursor })
+      if (next_cursor === null) break
+    }
+    return all
+  }
+  more() {
+    this.pages += 1
+    return this.reload()
   }
   async trying(work) {
     this.told = null
@@ -41,7 +56,7 @@ class OperationsView extends View {
   release({ id }) {
     return this.trying(() => api(`/api/holds/${encodeURIComponent(id)}`, { method: 'DELETE', body: {} }))
   }
-  show({ status, version, node, checks, runs, holds, erasures }) {
+  show({ status, version, node, checks, runs, holds, erasures, next_cursor }) {
     if (!runs) return html`<p class="empty">This is for those who run the system (SYSTEM_ADMINS).</p>`
     const { parked_streams: streams = 0, parked_events: events = 0 } = checks.projections ?? {}
     return html`<div class="bar"><h2>Operations</h2><span class="state ${status}">${status}</span></div>
@@ -71,7 +86,8 @@ class OperationsView extends View {
           <ul class="rows">${erasures.map(
             (one) => html`<li><b>${one.subject}</b> <small>asked ${when(one.asked_at, 'long')}; ${one.begun ? 'it is being carried out' : html`due ${when(one.due_at, 'long')}`}</small></li>`,
           )}</ul></section>
-      </div>`
+      </div>
+      ${next_cursor ? html`<button type="button" @click=${this.more}>More holds and erasures</button>` : nothing}`
   }
 }
 customElements.define('operations-view', OperationsView)

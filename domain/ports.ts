@@ -147,7 +147,7 @@ export interface EventLog extends StreamReader {
     readonly bufferSize?: number
     /** If given, an event that this process appended itself comes with what it passed to `append`, and is not parsed again. */
     readonly given?: GivenLately
-    /** In a steady flow, at least so many milliseconds lie between two batches, if the log supports that; a lone event
+    /** While many events come, so many milliseconds lie between two batches, if the log supports that; what comes alone
      *  comes at once. Default 0. */
     readonly gatherMs?: number
   }) => LogSubscription

@@ -65,26 +65,41 @@ subscriptions(
 )
 
 subscriptions(
-  'given a subscriber that lets the log gather, when events are appended one after another, then all come once and in order, in fewer batches',
+  'given a subscriber that lets the log gather, when many events are appended at once, then all come once, each stream’s in order',
   async ({ log, direct }) => {
     const prefix = aPrefix()
-    const subscription = log.subscribe({ after: 'end', prefixes: [prefix], gatherMs: 100 })
-    const batches: number[][] = []
-    let isCaughtUp = false
-    const reading = (async () => {
-      for await (const items of subscription) {
-        isCaughtUp ||= items.some(({ kind }) => kind === 'caught-up')
-        const events = items.flatMap((item) => (item.kind === 'event' ? [item.event] : []))
-        if (events.length > 0) batches.push(numbers(events))
-      }
-    })()
-    await until('caught up', () => isCaughtUp)
-    await write(direct, prefix, 60)
-    await until('all events', () => batches.flat().length >= 60)
-    assert.equal(batches.flat(), upTo(60))
-    assert.ok(batches.length < 30, `${batches.length} batches`)
+    const subscription = log.subscribe({ after: 'end', prefixes: [prefix], gatherMs: 20 })
+    const { events, seen, done } = collect(subscription)
+    await until('caught up', () => seen.caughtUp === 1)
+    const writers = Array.from({ length: 8 }, (_, i) => write(direct, `${prefix}${i}-`, 60))
+    await Promise.all(writers)
+    await until('all events', () => events.length >= 480)
+    assert.is(new Set(events.map(({ id }) => id)).size, 480)
+    for (let i = 0; i < 8; i += 1)
+      assert.equal(numbers(events.filter(({ stream }) => stream.startsWith(`${prefix}${i}-`))), upTo(60))
     await subscription.stop()
-    await reading
+    await done
+  },
+)
+
+subscriptions(
+  'given a subscriber that gathers, then the server is told, and one that does not says nothing',
+  async () => {
+    const asked: unknown[] = []
+    const server = await fakeServer({
+      read: (call) => {
+        if (optionsOf(call).hasSubscription()) asked.push(call.metadata.get('dlux-gather-ms'))
+        else call.end()
+      },
+    })
+    const log = connectEventLog({ url: server.url, ...quick })
+    log.subscribe({ after: 'start', prefixes: ['chat-'], gatherMs: 20 })
+    await until('the first', () => asked.length === 1)
+    log.subscribe({ after: 'start', prefixes: ['chat-'] })
+    await until('the second', () => asked.length === 2)
+    assert.equal(asked, [['20'], []])
+    await log.close()
+    server.stop()
   },
 )
 

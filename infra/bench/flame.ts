@@ -33,8 +33,9 @@ type Frame = {
 }
 const frame = (name: string, where: string): Frame => ({ name, where, own: 0, calls: new Map() })
 
-/** Not the server's work. */
+/** Not the server's work: waiting, and what starts and ends the profile. */
 const IDLE = '(idle)'
+const HOOK = '/infra/bench/flame-hook.ts'
 
 /** A place without what depends on the machine: `adapters/sockets/feed.ts`, `ws/lib/sender.js`, `node:net`. */
 const placeOf = (url: string): string => {
@@ -53,7 +54,7 @@ const treeOf = ({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): Fra
   const add = (id: number, into: Frame): void => {
     const node = byId.get(id)!
     const { functionName, url } = node.callFrame
-    if (functionName === IDLE) return
+    if (functionName === IDLE || url.endsWith(HOOK)) return
     const where = placeOf(url)
     const name = functionName === '' ? '(anonymous)' : functionName
     const key = `${name} ${where}`

@@ -32,41 +32,64 @@ gatherings('given nothing asked for, when events come, then each commit is passe
   assert.equal(pieces, [[1], [2, 3]])
 })
 
+/** One that gathers for 40 ms, of which 20 events just came; `clock.ms` is its time. */
+const flowing = (pass: (events: ReadonlyArray<StoredEvent>) => void) => {
+  const clock = { ms: 0 }
+  const gathering = createGathering(40, pass, () => clock.ms)
+  for (let i = 1; i <= 20; i += 1) gathering.put([at(i)])
+  clock.ms = 45
+  return { gathering, clock }
+}
+
 gatherings(
-  'given a time to gather for, when a lone event comes, then it is passed on at once, and those soon after it together and in order',
+  'given events one after another, less often than it is worth gathering them, then each is passed on at once',
+  () => {
+    const { pieces, pass } = collected()
+    const clock = { ms: 0 }
+    const gathering = createGathering(40, pass, () => clock.ms)
+    for (let i = 1; i <= 50; i += 1) {
+      gathering.put([at(i)])
+      clock.ms += 5
+      assert.is(pieces.length, i)
+    }
+  },
+)
+
+gatherings(
+  'given many events, when more come, then they are passed on together and in order, and a lone one later at once',
   async () => {
     const { pieces, pass, next } = collected()
-    const gathering = createGathering(200, pass)
-    gathering.put([at(1)])
-    assert.equal(pieces, [[1]])
+    const { gathering, clock } = flowing(pass)
+    assert.is(pieces.length, 20)
     const rest = next()
-    gathering.put([at(2)])
-    gathering.put([at(3), at(4)])
-    assert.equal(pieces, [[1]])
+    gathering.put([at(21)])
+    gathering.put([at(22), at(23)])
+    assert.is(pieces.length, 20)
     await rest
-    assert.equal(pieces, [[1], [2, 3, 4]])
+    assert.equal(pieces.slice(20), [[21, 22, 23]])
+    clock.ms = 500
+    gathering.put([at(24)])
+    assert.equal(pieces.slice(21), [[24]])
   },
 )
 
 gatherings('given very many events, when they come at once, then they are not kept waiting', () => {
   const { pieces, pass } = collected()
-  const gathering = createGathering(1_000, pass)
-  gathering.put([at(0)])
+  const { gathering } = flowing(pass)
   for (let i = 1; i <= 500; i += 1) gathering.put([at(i)])
-  assert.is(pieces.length, 2)
-  assert.is(pieces[1]!.length, 500)
+  assert.is(pieces.length, 21)
+  assert.is(pieces[20]!.length, 500)
 })
 
 gatherings('given events that wait, when they are dropped, then only later ones are passed on', async () => {
   const { pieces, pass, next } = collected()
-  const gathering = createGathering(20, pass)
-  gathering.put([at(1)])
-  gathering.put([at(2)])
+  const { gathering } = flowing(pass)
+  gathering.put([at(21)])
   gathering.drop()
   const rest = next()
-  gathering.put([at(3)])
+  gathering.put([at(22)])
   await rest
-  assert.equal(pieces, [[1], [3]])
+  assert.equal(pieces.slice(20), [[22]])
 })
 
 gatherings('given a header that is no number, is negative or is huge, then it is bounded', () => {

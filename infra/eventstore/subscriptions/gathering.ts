@@ -1,5 +1,5 @@
-/** A subscription whose client asks for it gets what is committed in pieces, so that in a steady flow it is not woken for
- *  each event. A lone event is passed on at once. */
+/** A subscription whose client asks for it gets what is committed in pieces while much is, so that it is not woken for each
+ *  event. What comes alone, or one after another with somebody waiting for each, is passed on at once. */
 import type { IncomingHttpHeaders } from 'node:http2'
 import type { StoredEvent } from '../protocol/record.ts'
 
@@ -21,29 +21,45 @@ export type Gathering = {
   readonly drop: () => void
 }
 
-/** Calls `pass` with the events in their order, at once if the last piece is `gatherMs` ago. */
+/** So many events a millisecond are much. */
+const FLOW = 0.25
+const LEAST = 2
+
+/** Calls `pass` with the events in their order. They wait, until `gatherMs` after the first of them came, only if many came in the
+ *  time before. */
 export const createGathering = (
   gatherMs: number,
   pass: (events: ReadonlyArray<StoredEvent>) => void,
+  now: () => number = () => performance.now(),
 ): Gathering => {
   if (gatherMs === 0) return { put: pass, drop: () => {} }
+  const much = Math.max(LEAST, FLOW * gatherMs)
   let waiting: StoredEvent[] = []
   let timer: NodeJS.Timeout | undefined
-  let passedAt = Number.NEGATIVE_INFINITY
+  /** When the time began in which `came` came. */
+  let begun = Number.NEGATIVE_INFINITY
+  let came = 0
+  let isFlowing = false
   const passWaiting = (): void => {
     clearTimeout(timer)
     timer = undefined
-    passedAt = performance.now()
     const events = waiting
     waiting = []
     pass(events)
   }
   return {
     put: (events) => {
+      const at = now()
+      const since = at - begun
+      if (since >= gatherMs) {
+        isFlowing = since < 2 * gatherMs && came >= much
+        begun = at
+        came = 0
+      }
+      came += events.length
       for (const event of events) waiting.push(event)
-      const left = passedAt + gatherMs - performance.now()
-      if (left <= 0 || waiting.length >= MOST) passWaiting()
-      else timer ??= setTimeout(passWaiting, left)
+      if (!isFlowing || waiting.length >= MOST) passWaiting()
+      else timer ??= setTimeout(passWaiting, begun + gatherMs - at)
     },
     drop: () => {
       clearTimeout(timer)

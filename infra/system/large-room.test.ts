@@ -12,6 +12,7 @@ import {
   deafen,
   hears,
   isSilentInTime,
+  open,
   silencedAfter,
   socketOf,
   startVoice,
@@ -50,7 +51,7 @@ const speakers = (context: Context, count: number) => guests(context, count, tru
 const listeners = (context: Context, count: number) => guests(context, count, false)
 const route = 'room.voice.isThroughServer'
 /** How many connections of the page are open. */
-const open = `connections.filter(({ connectionState }) => connectionState === 'connected').length`
+const connected = `connections.filter(({ connectionState }) => connectionState === 'connected').length`
 const streamOf = async (page: Page) => `room.voice.streams.has('${await socketOf(page)}')`
 test.before(async (context) => {
   context.port = await freePort()
@@ -87,8 +88,8 @@ test('given eight who speak, when a ninth does, then everybody’s voice goes ov
   for (const speaker of [alice, bob]) await until(carol, await streamOf(speaker))
   for (const page of [alice, bob, carol]) await hears(page)
   // One connection to hear, one more to speak: nobody sends to anybody else.
-  await until(carol, `${open} === 1`)
-  for (const page of [alice, bob]) await until(page, `${open} === 2`)
+  await until(carol, `${connected} === 1`)
+  for (const page of [alice, bob]) await until(page, `${connected} === 2`)
 })
 
 test('given a room on the SFU, when somebody comes, then they hear who speaks; a voice that stops and starts again is heard again', async (context) => {
@@ -106,6 +107,18 @@ test('given a room on the SFU, when somebody comes, then they hear who speaks; a
     await hears(page)
   }
   await dave.close()
+})
+
+test('given the start page in a room on the SFU, then it hears who speaks, and is heard', async (context) => {
+  const { carol } = context
+  const page = await open(context, '/', 'all')
+  await until(page, "document.querySelector('#speak:not([hidden])') !== null")
+  await hears(page)
+  const before = Number(await carol.evaluate('room.voice.streams.size'))
+  await page.evaluate("document.getElementById('speak').click()")
+  await until(page, "document.getElementById('speak').getAttribute('aria-pressed') === 'true'")
+  await until(carol, `room.voice.streams.size === ${before + 1}`)
+  await page.close()
 })
 
 test('given somebody who is muted and whose page goes on sending, then the SFU passes nothing on: the last packet arrives within 300 ms', async (context) => {

@@ -43,16 +43,27 @@ const watch = (policy: 'relay' | 'all') => `
     void again()
   }`
 
-/** Somebody in the lobby, in a context of their own; `account` null: a guest. */
-export const visit = async (
-  { browser, product }: { readonly browser: Browser; readonly product: Embedded },
-  account: string | null,
+type Visiting = { readonly browser: Browser; readonly product: Embedded }
+/** A page of the product in a context of its own, whose connections are known. */
+export const open = async (
+  { browser, product }: Visiting,
+  path: string,
   policy: 'relay' | 'all' = 'relay',
 ): Promise<Page> => {
   const visitor = await browser.createBrowserContext()
   const page = await visitor.newPage()
   await page.evaluateOnNewDocument(watch(policy))
-  await page.goto(`${product.endpoints().url}/examples/`)
+  await page.goto(`${product.endpoints().url}${path}`)
+  return page
+}
+
+/** Somebody in the lobby, in a context of their own; `account` null: a guest. */
+export const visit = async (
+  of: Visiting,
+  account: string | null,
+  policy: 'relay' | 'all' = 'relay',
+): Promise<Page> => {
+  const page = await open(of, '/examples/', policy)
   await page.evaluate(`import('/presence.mjs').then(async ({ join }) => {
     const account = ${JSON.stringify(account)}
     const sign = async (challenge) => {

@@ -37,6 +37,8 @@ export const createOwnProjection = (
   let turns = 0
   let query: RunningQuery | undefined
   let retry: NodeJS.Timeout | undefined
+  /** What is being committed: until it is on the disk, nobody is told of it. */
+  let writing: Promise<unknown> = Promise.resolve()
   /** Who waits until its query has been read, or will not be. */
   let readers: Array<() => void> = []
 
@@ -91,12 +93,14 @@ export const createOwnProjection = (
     const { done, failed } = await outcomesOf(own, running, seen)
     if (turn !== turns) return true
     const place = failed === undefined ? last : (positions[failed.at - 1] ?? checkpoint)
-    const isKept = await commit(appender, own, {
+    const written = commit(appender, own, {
       isStill: () => turn === turns,
       position: place,
       ...writesOf(own, running.definition, done, { seen, positions }),
       done,
     })
+    writing = written
+    const isKept = await written
     if (turn !== turns) return true
     if (!isKept) {
       dropQuery()
@@ -151,13 +155,14 @@ export const createOwnProjection = (
     status: (): Status => status,
     reason: (): string => reason,
     isOn: (): boolean => status === 'Running',
-    /** Resolves once its query has been read, or will not be. */
-    read: (): Promise<void> =>
-      query !== undefined || status !== 'Running'
-        ? Promise.resolve()
-        : new Promise((resolve) => {
-            readers.push(resolve)
-          }),
+    /** Resolves once its query has been read, or will not be, and what it has written is on the disk. */
+    read: async (): Promise<void> => {
+      if (query === undefined && status === 'Running')
+        await new Promise<void>((resolve) => {
+          readers.push(resolve)
+        })
+      await writing
+    },
     position: (): number => checkpoint,
     processed: (): number => processed,
     /** Begun again where it was left, or stopped. Kept over a restart. */

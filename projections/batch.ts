@@ -10,7 +10,7 @@ import { entities } from './entities/fold.ts'
 import { motion } from './motion/fold.ts'
 import { permissions } from './permissions/fold.ts'
 import type { PlacedEvent, Projection, Statement, Table } from './projection.ts'
-import { PROOF_TABLE } from './proof/tree.ts'
+import { PROOF_TABLES } from './proof/tree.ts'
 import { queue } from './queue/fold.ts'
 import { sessions } from './sessions/fold.ts'
 import { settings } from './settings/fold.ts'
@@ -35,7 +35,7 @@ const PROJECTIONS: ReadonlyArray<Projection<any>> = [
 export const TABLES: ReadonlyArray<Table> = [
   ...PROJECTIONS.flatMap(({ tables }) => tables),
   AUDIT_TABLE,
-  PROOF_TABLE,
+  ...PROOF_TABLES,
 ]
 
 /** What can be rebuilt alone: a projection, or the audit log with the log's tree. */
@@ -47,7 +47,7 @@ export const tablesOf = (only: Only): ReadonlyArray<Table> =>
   only === undefined
     ? TABLES
     : only === 'audit'
-      ? [AUDIT_TABLE, PROOF_TABLE]
+      ? [AUDIT_TABLE, ...PROOF_TABLES]
       : (PROJECTIONS.find(({ name }) => name === only)?.tables ?? [])
 
 export type BatchWrites = {

@@ -8,6 +8,7 @@ const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1')
 /** 2000-01-01, from which Postgres counts microseconds. */
 const EPOCH_MS = 946_684_800_000
 const TWO_32 = 2 ** 32
+const INT8_OID = 20
 /** Up to this length, characters are written one by one: that is cheaper than a call. */
 const SHORT = 48
 
@@ -113,6 +114,17 @@ export class CopyRows {
       this.int4(this.at + 8, number)
     } else this.bytes.writeBigInt64BE(BigInt(value), this.at + 4)
     this.at += 12
+  }
+
+  /** An int8[], not empty. */
+  int8s(values: ReadonlyArray<bigint>): void {
+    this.reserve(24 + 12 * values.length)
+    // One dimension, no nulls, the type's oid, how many, and the number of the first.
+    for (const head of [20 + 12 * values.length, 1, 0, INT8_OID, values.length, 1]) {
+      this.int4(this.at, head)
+      this.at += 4
+    }
+    for (const value of values) this.int8(value)
   }
 
   /** A timestamptz: milliseconds since 1970. */

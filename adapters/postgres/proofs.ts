@@ -16,6 +16,7 @@ import {
   auditedBy,
   checkpointUpTo,
   hashesAt,
+  hashesFrom,
   hashRow,
   type IssuedCheckpoint,
   keepCheckpoint,
@@ -68,10 +69,11 @@ const leafRowOf = leafRow as t.Type<
 export const nodesOf =
   (pool: DatabasePool): Nodes =>
   async (wanted) => {
-    const rows = await rowsOf(pool, query(hashesAt(wanted), hashRow as t.Type<{ hash: string }>))
-    if (rows.length !== wanted.length)
-      throw new Error('Hashes of the log’s tree are missing from proof_leaves.')
-    return rows.map(({ hash }) => Buffer.from(hash, 'hex'))
+    const rows = await rowsOf(pool, query(hashesAt(wanted), hashRow as t.Type<{ hash: string | null }>))
+    const hashes = hashesFrom(wanted, rows)
+    if (hashes === null)
+      throw new Error('Hashes of the log’s tree are missing from proof_tiles or proof_leaves.')
+    return hashes
   }
 /** How many leaves the tree has, and the position of the last one; null if it has none. */
 const endOf = async (

@@ -51,13 +51,13 @@ export const takeTheLead = async (
   }
   // Usually the tree has what the audit log has; the log is read only if not.
   const audited = (last?.position as bigint | undefined) ?? null
-  const edge = await treeUpTo(session, log, audited, (error) =>
+  const tree = await treeUpTo(session, log, audited, (error) =>
     logger.error({ error: error.message }, 'The log’s tree was torn, and is made anew from the log.'),
   )
   return {
     epoch,
     position,
-    memory: auditMemory(last === undefined ? null : { hash: last.hash as string, edge }),
+    memory: auditMemory(last === undefined ? null : { hash: last.hash as string, tree }),
     parked: new Set(parked.map(({ stream }) => String(stream))),
   }
 }
@@ -75,7 +75,7 @@ export const commit = async (
   { events, to }: EventBatch,
   { careful, beforeCommit }: { readonly careful: boolean; readonly beforeCommit: BeforeCommit | undefined },
 ): Promise<ReadonlyArray<ParkedEvent>> => {
-  const { hash, edge } = leading.memory
+  const { hash, tree } = leading.memory
   const parked = new Set(leading.parked)
   try {
     const aside = await session.transaction(async () => {
@@ -100,7 +100,7 @@ export const commit = async (
     leading.position = to
     return aside
   } catch (error) {
-    Object.assign(leading.memory, { hash, edge })
+    Object.assign(leading.memory, { hash, tree })
     throw error
   }
 }

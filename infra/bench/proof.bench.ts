@@ -9,16 +9,10 @@ import { rebuild } from '../../apps/operations/rebuild/rebuild.ts'
 import { verifyLog } from '../../apps/operations/verify/verify.ts'
 import type { EventLog } from '../../domain/ports.ts'
 import { checkBundle } from '../../projections/proof/check-bundle.ts'
-import {
-  consistencyProof,
-  EMPTY_EDGE,
-  type Hash,
-  rootAt,
-  verifyInclusion,
-} from '../../projections/proof/merkle.ts'
+import { consistencyProof, type Hash, rootAt, verifyInclusion } from '../../projections/proof/merkle.ts'
 import { openCheckpoint, type Signer, signerOf, verifierOf } from '../../projections/proof/note.ts'
 import { nodesOfTiles, type Tile } from '../../projections/proof/tiles.ts'
-import { copyTree, grow } from '../../projections/proof/tree.ts'
+import { copyTiles, EMPTY_TREE, grow } from '../../projections/proof/tree.ts'
 import { testEventStore } from '../testing/eventstore.ts'
 import { testDatabase } from '../testing/postgres.ts'
 import { type FigureRow, ownShare, summary } from './figures.ts'
@@ -41,17 +35,17 @@ const treeAlone = async (databaseUrl: string, leaves: ReadonlyArray<Hash>) => {
   const session = await connectSession(databaseUrl, 'bench')
   try {
     await session.exec(
-      'SET synchronous_commit = off; CREATE SCHEMA alone; CREATE TABLE alone.proof_leaves (LIKE public.proof_leaves INCLUDING ALL); SET search_path TO alone',
+      'SET synchronous_commit = off; CREATE SCHEMA alone; CREATE TABLE alone.proof_tiles (LIKE public.proof_tiles INCLUDING ALL); CREATE TABLE alone.proof_leaves (LIKE public.proof_leaves INCLUDING ALL); SET search_path TO alone',
     )
-    let edge = EMPTY_EDGE
+    let tree = EMPTY_TREE
     const { ms } = await timed(async () => {
       for (let at = 0; at < leaves.length; at += BATCH) {
         const page = leaves
           .slice(at, at + BATCH)
           .map((hash, i) => ({ position: BigInt(at + i), hash: hash.toString('hex') }))
-        const grown = grow(edge, page)
-        edge = grown.edge
-        await session.copy(copyTree(grown.lines))
+        const grown = grow(tree, page)
+        tree = grown.tree
+        await session.copy(...copyTiles(grown.tiles))
       }
     })
     await session.exec('DROP SCHEMA alone CASCADE')

@@ -8,8 +8,7 @@ import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { EventLog } from '../../domain/ports.ts'
 import { auditMemory } from '../../projections/audit/fold.ts'
 import { written } from '../../projections/audit/written.ts'
-import { EMPTY_EDGE } from '../../projections/proof/merkle.ts'
-import { copyTree, grow } from '../../projections/proof/tree.ts'
+import { copyLeaves, EMPTY_TREE, grow } from '../../projections/proof/tree.ts'
 import { median, processorMs } from './processor.ts'
 
 /** Events per commit: what arrives in about ten milliseconds on a busy server. */
@@ -45,7 +44,7 @@ export const treeLive = async (log: EventLog, databaseUrl: string): Promise<Tree
       await session.transaction(async () => {
         const audit = await auditRowsFor(session, batch, memory)
         if (withTree) await appendAudit(session, audit)
-        else if (audit !== null) await session.copy(audit.rows)
+        else if (audit !== null) await session.copy(audit.copies[0]!)
         await applyToTables(session, batch, new Set(), { careful: false })
       })
       const turn = [performance.now() - before[0], used() - before[1]]
@@ -56,7 +55,7 @@ export const treeLive = async (log: EventLog, databaseUrl: string): Promise<Tree
       .slice(0, BATCH)
       .map(({ recorded }) => ({ position: recorded.position, hash: written(recorded).leaf }))
     const begun = process.cpuUsage()
-    for (let i = 0; i < 200; i += 1) copyTree(grow(EMPTY_EDGE, leaves).lines)
+    for (let i = 0; i < 200; i += 1) copyLeaves(grow(EMPTY_TREE, leaves).lines)
     const spent = process.cpuUsage(begun)
     const growing = (spent.user + spent.system) / 1_000 / 200
     const of = (all: ReadonlyArray<ReadonlyArray<number>>, less: number) => ({

@@ -13,7 +13,7 @@ import {
 import type { RecordedEvent } from '../../domain/ports.ts'
 import { type Copy, CopyRows, msOf } from '../copy.ts'
 import type { Columns } from '../projection.ts'
-import { type Edge, EMPTY_EDGE } from '../proof/merkle.ts'
+import { EMPTY_TREE, type Tree } from '../proof/tree.ts'
 import { chain, cleanText, GENESIS } from './canonical.ts'
 import { written } from './written.ts'
 
@@ -44,13 +44,13 @@ const AUDIT_COLUMNS = {
 } as const satisfies Columns
 const COLUMN_NAMES = Object.keys(AUDIT_COLUMNS)
 
-/** What is carried from one batch to the next: the last row's hash, the right edge of the log's tree, and whose session
+/** What is carried from one batch to the next: the last row's hash, the end of the log's tree, and whose session
  *  each live session is. */
-export type AuditMemory = { hash: string; edge: Edge; readonly sessions: Map<string, string> }
+export type AuditMemory = { hash: string; tree: Tree; readonly sessions: Map<string, string> }
 /** `end`: the current end of the chain and of the tree; null before the first event. */
-export const auditMemory = (end: { readonly hash: string; readonly edge: Edge } | null): AuditMemory => ({
+export const auditMemory = (end: { readonly hash: string; readonly tree: Tree } | null): AuditMemory => ({
   hash: end?.hash ?? GENESIS,
-  edge: end?.edge ?? EMPTY_EDGE,
+  tree: end?.tree ?? EMPTY_TREE,
   sessions: new Map(),
 })
 

@@ -3,33 +3,77 @@ import * as t from 'io-ts'
 import { sql } from 'slonik'
 import type { Statement } from '../projection.ts'
 import { count, decimal, iso, nullable, type Query, query } from '../query.ts'
+import { EMPTY_EDGE, extend, type Hash, rootOf } from './merkle.ts'
+import { TILE_LEAVES, TILE_LEVEL } from './tree.ts'
 
 type Place = { readonly level: number; readonly index: number }
 
-/** The leaf `p` at which each place's hash `r` is kept, and the hash's 32 bytes in it. */
-const HASH = sql.fragment`substr(p.hashes, 32 * r.level + 1, 32)`
-const joined = (places: ReadonlyArray<Place>) =>
-  sql.fragment`unnest(${sql.array(
-    places.map(({ level, index }) => String((index + 1) * 2 ** level - 1)),
-    'int8',
-  )}, ${sql.array(
-    places.map(({ level }) => level),
-    'int4',
-  )}) WITH ORDINALITY AS r (leaf, level, nth) JOIN proof_leaves p ON p.leaf = r.leaf`
-
-/** The hashes of full subtrees, in hex as `hash`, in the order asked; fewer rows if some are missing. */
+/** What the hash of each full subtree is made of, in hex as `hash`, in the order asked: its own 32 bytes, or those of the
+ *  tile's leaves under it; null if it is missing. */
 export const hashesAt = (places: ReadonlyArray<Place>): Statement =>
-  sql.unsafe`SELECT encode(${HASH}, 'hex') AS hash FROM ${joined(places)} ORDER BY r.nth`
+  sql.unsafe`SELECT encode(coalesce(
+      (SELECT substr(p.hashes, 32 * r.level + 1, 32) FROM proof_leaves p WHERE p.leaf = r.leaf),
+      (SELECT CASE WHEN r.level >= ${TILE_LEVEL} THEN substr(t.upper, 32 * (r.level - ${TILE_LEVEL}) + 1, 32)
+        ELSE substr(t.hashes, 32 * (r.leaf - ${TILE_LEAVES} * t.tile + 1 - (1 << r.level))::int4 + 1, 32 << r.level) END
+        FROM proof_tiles t WHERE t.tile = r.leaf / ${TILE_LEAVES})), 'hex') AS hash
+    FROM unnest(${sql.array(
+      places.map(({ level, index }) => String((index + 1) * 2 ** level - 1)),
+      'int8',
+    )}, ${sql.array(
+      places.map(({ level }) => level),
+      'int4',
+    )}) WITH ORDINALITY AS r (leaf, level, nth) ORDER BY r.nth`
 
-/** The same as one row, with their bytes one after the other as `hashes`; shorter if some are missing. */
-export const joinedHashesAt = (places: ReadonlyArray<Place>): Statement =>
-  sql.unsafe`SELECT string_agg(${HASH}, '' ORDER BY r.nth) AS hashes FROM ${joined(places)}`
+export const hashRow = t.type({ hash: nullable(t.string) })
 
-export const hashRow = t.type({ hash: t.string })
+/** The hashes from the rows of `hashesAt`; null if one is missing. */
+export const hashesFrom = (
+  places: ReadonlyArray<Place>,
+  rows: ReadonlyArray<{ readonly hash?: unknown }>,
+): ReadonlyArray<Hash> | null => {
+  const hashes: Hash[] = []
+  for (const [i, { level }] of places.entries()) {
+    const bytes = Buffer.from(String(rows[i]?.hash ?? ''), 'hex')
+    if (bytes.length === 32) hashes.push(bytes)
+    else if (level < TILE_LEVEL && bytes.length === 32 * 2 ** level) hashes.push(rootOfLeaves(bytes))
+    else return null
+  }
+  return hashes
+}
+const rootOfLeaves = (bytes: Buffer): Hash => {
+  const leaves: Hash[] = []
+  for (let at = 0; at < bytes.length; at += 32) leaves.push(bytes.subarray(at, at + 32))
+  return rootOf(extend(EMPTY_EDGE, leaves).edge)
+}
 
 /** The last leaf: `leaf` and `position`, or no row. */
 export const lastLeaf = (): Statement =>
-  sql.unsafe`SELECT leaf, position FROM proof_leaves ORDER BY leaf DESC LIMIT 1`
+  sql.unsafe`SELECT leaf, position FROM (
+      (SELECT leaf, position FROM proof_leaves ORDER BY leaf DESC LIMIT 1)
+      UNION ALL (SELECT ${TILE_LEAVES} * tile + ${TILE_LEAVES - 1}, position FROM proof_tiles ORDER BY tile DESC LIMIT 1)
+    ) AS ends ORDER BY leaf DESC LIMIT 1`
+
+/** The leaves after the last whole tile, in order: `leaf`, `position` and `hashes` in hex. */
+export const tailOfTree = (): Statement =>
+  sql.unsafe`SELECT leaf, position, encode(hashes, 'hex') AS hashes FROM proof_leaves ORDER BY leaf`
+
+/** A leaf's `position`, null if there is no such leaf. */
+export const positionAt = (leaf: number): Statement =>
+  sql.unsafe`SELECT coalesce((SELECT position FROM proof_leaves WHERE leaf = ${String(leaf)}::int8),
+    (SELECT positions[${leaf % TILE_LEAVES} + 1] FROM proof_tiles
+      WHERE tile = ${String(Math.floor(leaf / TILE_LEAVES))}::int8)) AS position`
+
+/** The leaf `p` at the position of `a`. */
+const LEAF_AT = sql.fragment`LATERAL (
+    SELECT leaf FROM proof_leaves WHERE position = a.position
+    UNION ALL SELECT ${TILE_LEAVES} * tile + array_position(positions, a.position) - 1 FROM (
+        SELECT tile, positions FROM proof_tiles WHERE position >= a.position ORDER BY position LIMIT 1) AS t
+      WHERE array_position(positions, a.position) IS NOT NULL) AS p`
+
+/** The leaves at these positions: rows of `position` and `leaf`. */
+export const leavesAt = (positions: ReadonlyArray<bigint>): Statement =>
+  sql.unsafe`SELECT a.position, p.leaf FROM unnest(${sql.array(positions.map(String), 'int8')}) AS a (position)
+    CROSS JOIN ${LEAF_AT}`
 
 export const leafRow = t.type({ leaf: decimal, position: decimal })
 
@@ -52,7 +96,7 @@ export const auditedBy = (by: { readonly position: string } | { readonly event: 
   query(
     sql.unsafe`SELECT a.position, a.event_id, a.space_type, a.space_id, a.user_account, a.guest_id, a.target, a.stream, p.leaf,
         (a.action = 'FilterActed' AND a.details ->> 'act' = 'report') AS reports
-      FROM presence_audit_log a JOIN proof_leaves p USING (position)
+      FROM presence_audit_log a CROSS JOIN ${LEAF_AT}
       WHERE ${
         'position' in by
           ? sql.fragment`a.position = ${by.position}::int8`

@@ -4,6 +4,7 @@ import { request as plain } from 'node:http'
 import { request as secure } from 'node:https'
 import { sql } from 'slonik'
 import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
+import { lastLeaf, positionAt } from '../../../projections/proof/queries.ts'
 
 const ANSWER_MS = 10_000
 
@@ -65,11 +66,11 @@ export const beforeFor = async (
   sizes: { readonly bytes: number; readonly maxBytes: number; readonly archived: number },
 ): Promise<Date | null> => {
   const { bytes, maxBytes, archived } = sizes
-  const [last] = await session.run(sql.unsafe`SELECT max(leaf) AS leaf FROM proof_leaves`)
-  if (last?.leaf === null || last?.leaf === undefined) return null
+  const [last] = await session.run(lastLeaf())
+  if (last === undefined) return null
   const there = Number(last.leaf) + 1 - archived
   const leaf = archived + Math.floor(there * (1 - Math.min(1, (ROOM * maxBytes) / bytes)))
   const [row] = await session.run(sql.unsafe`SELECT created_at FROM presence_audit_log WHERE position =
-    (SELECT position FROM proof_leaves WHERE leaf = ${String(leaf)}::int8)`)
+    (${positionAt(leaf)})`)
   return row?.created_at === undefined ? null : new Date(row.created_at as Date)
 }

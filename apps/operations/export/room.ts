@@ -1,7 +1,6 @@
 /** One room's record as a bundle, written from a log, its tree and a signed checkpoint that are at hand. */
 import { hash } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
-import { sql } from 'slonik'
 import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
 import { type RoomStreamKind, type SpaceRef, spaceKey, streamName } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
@@ -24,7 +23,7 @@ import {
   type Nodes,
 } from '../../../projections/proof/merkle.ts'
 import type { Signer } from '../../../projections/proof/note.ts'
-import { joinedHashesAt } from '../../../projections/proof/queries.ts'
+import { hashesAt, hashesFrom, leavesAt } from '../../../projections/proof/queries.ts'
 import {
   applyEvent,
   type BundleState,
@@ -116,11 +115,10 @@ const nodesIn =
   (session: DatabaseSession): Nodes =>
   async (places) => {
     if (places.length === 0) return []
-    const [row] = await session.run(joinedHashesAt(places))
-    const bytes = row?.hashes as Buffer | null | undefined
-    if (bytes?.length !== 32 * places.length)
+    const hashes = hashesFrom(places, await session.run(hashesAt(places)))
+    if (hashes === null)
       throw new ExportError('Hashes of the log’s tree are missing: run presence audit verify.')
-    return places.map((_, i) => bytes.subarray(32 * i, 32 * i + 32))
+    return hashes
   }
 
 /** Each event's line, with its proof in the checkpoint's tree, checked before it is passed on. Events must come in the order of the log. */
@@ -130,11 +128,7 @@ export const provedLines = ({ session, checkpoint }: BundleSource) => {
   return async (
     events: ReadonlyArray<{ readonly recorded: RecordedEvent; readonly text: string }>,
   ): Promise<ReadonlyArray<{ readonly line: string; readonly leaf: number; readonly hash: Buffer }>> => {
-    const rows = await session.run(sql.unsafe`SELECT position, leaf FROM proof_leaves
-      WHERE position = ANY(${sql.array(
-        events.map(({ recorded }) => String(recorded.position)),
-        'int8',
-      )})`)
+    const rows = await session.run(leavesAt(events.map(({ recorded }) => recorded.position)))
     const leafOf = new Map(rows.map(({ position, leaf }) => [position as bigint, Number(leaf)]))
     const leaves = events.map(({ recorded }) => leafOf.get(recorded.position) ?? -1)
     const missing = leaves.indexOf(-1)

@@ -19,6 +19,7 @@ import { type TestEventStore, testEventStore } from '../../../infra/testing/even
 import { type TestDatabase, testDatabase } from '../../../infra/testing/postgres.ts'
 import { until } from '../../../infra/testing/until.ts'
 import { chain, GENESIS, leafOf } from '../../../projections/audit/canonical.ts'
+import { leavesAt } from '../../../projections/proof/queries.ts'
 import { alice, at, bob, guest, joined, posted, recorded } from '../../../projections/testing/events.ts'
 import { type Projector, runProjector } from '../../projector/projector.ts'
 import { exportLog } from '../log-transfer/file.ts'
@@ -195,7 +196,11 @@ type Tables = Readonly<Record<string, ReadonlyArray<string>>>
 const butRequests = (before: Tables, after: Tables): Tables => ({
   ...after,
   presence_audit_log: after.presence_audit_log!.filter((row) => !/(Erasure|Export)Requested/.test(row)),
-  proof_leaves: after.proof_leaves!.slice(0, before.proof_leaves!.length),
+  proof_tiles: after.proof_tiles!.slice(0, before.proof_tiles!.length),
+  proof_leaves:
+    after.proof_tiles!.length > before.proof_tiles!.length
+      ? before.proof_leaves!
+      : after.proof_leaves!.slice(0, before.proof_leaves!.length),
 })
 const heldOn = async (subject: string): Promise<ReadonlyArray<HeldItem>> => {
   const lines: HeldItem[] = []
@@ -255,9 +260,13 @@ test('given the erasure, then the tables equal rebuilt ones, and a swapped-in re
 })
 
 test('given the erasure, then the request is in the audit log and in the tree, without its reason', async () => {
-  const inTables = () =>
-    session.run(sql.unsafe`SELECT a.target, a.details, a.space_id FROM presence_audit_log a
-      JOIN proof_leaves p USING (position) WHERE a.action = 'ErasureRequested'`)
+  const inTables = async () => {
+    const rows = await session.run(
+      sql.unsafe`SELECT position, target, details, space_id FROM presence_audit_log WHERE action = 'ErasureRequested'`,
+    )
+    const leaves = await session.run(leavesAt(rows.map(({ position }) => position as bigint)))
+    return leaves.length === rows.length ? rows : []
+  }
   await until('it is there', async () => (await inTables()).length > 0)
   const asked = await inTables()
   assert.equal(
@@ -332,6 +341,9 @@ test('given that she comes back, then her new words are kept under a new key, an
 })
 
 test('given a second request, then there is nothing to erase, and nothing changes', async () => {
+  // The writer of the tables starts over at the next event, if it has not since the last erasure.
+  await append([from(rooms[0], joined('b-later', bob, 9_200, { avatarData: null }), bob)])
+  await settled()
   const before = await dumpTables(session, 'public')
   const epochs = async () =>
     (await session.run(sql.unsafe`SELECT name, epoch FROM projection_checkpoints ORDER BY name`)).map(

@@ -24,6 +24,7 @@ import {
   batchFrom,
   type Readable,
   readable,
+  writeTail,
 } from '../tables/apply.ts'
 import { whyOtherLog } from '../tables/same-log.ts'
 import { compareTables, type TableDifference } from './compare.ts'
@@ -144,10 +145,10 @@ const endOf = async (log: EventLog): Promise<bigint | null> => {
 const auditFor = async (
   work: Work,
   events: ReadonlyArray<Readable>,
-  ready?: () => Promise<void>,
+  how: Parameters<typeof auditRowsFor>[3] = {},
 ): Promise<Audit | null> =>
   work.only === undefined || work.only === 'audit'
-    ? auditRowsFor(work.session, events, work.memory, ready)
+    ? auditRowsFor(work.session, events, work.memory, how)
     : null
 
 /** How many batches may wait for Postgres while the next is read and folded. */
@@ -164,7 +165,7 @@ const foldPage = async (
     at += events.length
     const before = performance.now()
     // A session that is unknown here may be in rows that were not written yet.
-    const audit = await auditFor(work, events, async () => writing.at(-1))
+    const audit = await auditFor(work, events, { ready: async () => writing.at(-1), tilesOnly: true })
     const folded = performance.now()
     work.spent.folding += folded - before
     if (writing.length === AHEAD) await writing.shift()
@@ -214,6 +215,9 @@ const fill = async (
   }
   const ended = performance.now()
   await writing.at(-1)
+  // While it was filled, the tree had its whole tiles only.
+  if (work.only === undefined || work.only === 'audit')
+    await work.session.transaction(() => writeTail(work.session, work.memory))
   work.spent.writing += performance.now() - ended
 }
 
@@ -375,7 +379,7 @@ export const rebuild = async ({
 
     // Waits only a moment for readers that are using a table, so that others don't pile up behind.
     for (let attempt = 1; ; attempt += 1) {
-      const before = { ...work, hash: work.memory.hash, edge: work.memory.edge }
+      const before = { ...work, hash: work.memory.hash, tree: work.memory.tree }
       try {
         await session.transaction(async () => {
           await session.exec(`SET LOCAL lock_timeout = '10s'; SET LOCAL search_path TO public`)
@@ -398,9 +402,9 @@ export const rebuild = async ({
         break
       } catch (error) {
         if ((error as { code?: string }).code !== '55P03' || attempt >= 100) throw error
-        const { position, events, parked, hash, edge } = before
+        const { position, events, parked, hash, tree } = before
         Object.assign(work, { position, events, parked })
-        Object.assign(work.memory, { hash, edge })
+        Object.assign(work.memory, { hash, tree })
       }
     }
     if (swap) return result(null)

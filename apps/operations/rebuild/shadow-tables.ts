@@ -5,7 +5,7 @@ import { forgetBlocks } from '../../../projections/audit/counts.ts'
 import { AUDIT_TABLE } from '../../../projections/audit/fold.ts'
 import { type Only, tablesOf } from '../../../projections/batch.ts'
 import { PARKED_TABLES } from '../../../projections/parked.ts'
-import { PROOF_TABLE } from '../../../projections/proof/tree.ts'
+import { TILES_TABLE } from '../../../projections/proof/tree.ts'
 
 /** Swapped besides the tables that derive from the log: what a rebuild parks replaces what was parked. */
 const PARKED = PARKED_TABLES.map(({ name }) => name)
@@ -14,7 +14,7 @@ const builtFor = (only: Only): ReadonlyArray<string> => [...tablesOf(only).map((
 const swappedFor = (only: Only): ReadonlyArray<string> =>
   only === undefined ? builtFor(only) : tablesOf(only).map(({ name }) => name)
 /** Tables that are only appended to while they are filled, and never looked up by key: their keys are made with the other indexes. */
-const APPENDED: ReadonlyArray<string> = [AUDIT_TABLE.name, PROOF_TABLE.name]
+const APPENDED: ReadonlyArray<string> = [AUDIT_TABLE.name, TILES_TABLE.name]
 
 const id = (name: string): string => `"${name.replaceAll('"', '""')}"`
 const rows = async (session: DatabaseSession, statement: ReturnType<typeof sql.unsafe>, column: string) =>

@@ -11,7 +11,8 @@ import { sessionSubjects } from '../../../projections/audit/queries.ts'
 import { type Only, writesFor } from '../../../projections/batch.ts'
 import type { Copy } from '../../../projections/copy.ts'
 import { letGo, type ParkedEvent, park } from '../../../projections/parked.ts'
-import { copyTree, grow } from '../../../projections/proof/tree.ts'
+import type { Statement } from '../../../projections/projection.ts'
+import { copyLeaves, copyTiles, dropTiled, grow } from '../../../projections/proof/tree.ts'
 import { cutTables, lastTablesCut } from '../../../projections/tables-cut.ts'
 
 export type Readable = {
@@ -118,17 +119,19 @@ const write = async (
     fresh,
     only,
   )
-  const all = audit === null ? copies : [audit.rows, audit.tree, ...copies]
+  const all = audit === null ? copies : [...audit.copies, ...copies]
   if (all.length > 0) await session.copy(...all)
-  for (const statement of statements) await session.run(statement)
+  for (const statement of [...(audit?.statements ?? []), ...statements]) await session.run(statement)
 }
 
-/** What a batch adds to the audit log and to the log's tree. */
-export type Audit = { readonly rows: Copy; readonly tree: Copy }
+/** What a batch adds to the audit log and to the log's tree: copies, then statements. */
+export type Audit = { readonly copies: ReadonlyArray<Copy>; readonly statements: ReadonlyArray<Statement> }
 
 /** Appends to both. */
 export const appendAudit = async (session: DatabaseSession, audit: Audit | null): Promise<void> => {
-  if (audit !== null) await session.copy(audit.rows, audit.tree)
+  if (audit === null) return
+  await session.copy(...audit.copies)
+  for (const statement of audit.statements) await session.run(statement)
 }
 
 /** Applies what can be applied, in order. An event that Postgres refuses is found by halving, and parked with the rest
@@ -206,12 +209,16 @@ export const applyToTables = async (
 }
 
 /** The rows of the audit log and of the tree for these events; updates the memory. Null if there are no events. `ready`
- *  is awaited before the tables are asked for what the memory does not have. */
+ *  is awaited before the tables are asked for what the memory does not have. `tilesOnly`: without the leaves after the last
+ *  whole tile, which `writeTail` then writes. */
 export const auditRowsFor = async (
   session: DatabaseSession,
   events: ReadonlyArray<Readable>,
   memory: AuditMemory,
-  ready: () => Promise<void> = async () => {},
+  {
+    ready = async () => {},
+    tilesOnly = false,
+  }: { readonly ready?: () => Promise<void>; readonly tilesOnly?: boolean } = {},
 ): Promise<Audit | null> => {
   if (events.length === 0) return null
   const recorded = events.map((event) => event.recorded)
@@ -222,10 +229,20 @@ export const auditRowsFor = async (
       remember(memory, session_id, subject)
   }
   const { copy, leaves } = copyAudit(recorded, memory)
-  const { edge, lines } = grow(
-    memory.edge,
+  const grown = grow(
+    memory.tree,
     leaves.map((hash, i) => ({ position: recorded[i]!.position, hash })),
   )
-  memory.edge = edge
-  return { rows: copy, tree: copyTree(lines) }
+  memory.tree = grown.tree
+  const copies = [copy, ...copyTiles(grown.tiles)]
+  return tilesOnly
+    ? { copies, statements: [] }
+    : { copies: [...copies, ...copyLeaves(grown.lines)], statements: dropTiled(grown) }
+}
+
+/** Writes the leaves after the tree's last whole tile in place of those that are there. */
+export const writeTail = async (session: DatabaseSession, { tree }: AuditMemory): Promise<void> => {
+  await session.exec('DELETE FROM proof_leaves')
+  const copies = copyLeaves(tree.tail)
+  if (copies.length > 0) await session.copy(...copies)
 }

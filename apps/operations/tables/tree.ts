@@ -4,21 +4,28 @@ import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
 import { STREAM_PREFIXES } from '../../../domain/names.ts'
 import type { EventLog } from '../../../domain/ports.ts'
 import { leafOf } from '../../../projections/audit/canonical.ts'
-import { type Edge, EMPTY_EDGE, edgeAt, type Nodes } from '../../../projections/proof/merkle.ts'
-import { hashesAt, lastLeaf } from '../../../projections/proof/queries.ts'
-import { copyTree, grow } from '../../../projections/proof/tree.ts'
+import { edgeAt, type Nodes } from '../../../projections/proof/merkle.ts'
+import { hashesAt, hashesFrom, lastLeaf, tailOfTree } from '../../../projections/proof/queries.ts'
+import {
+  copyLeaves,
+  copyTiles,
+  dropTiled,
+  EMPTY_TREE,
+  grow,
+  TILE_LEAVES,
+  type Tree,
+} from '../../../projections/proof/tree.ts'
 import { readErrorInWords } from '../read-error.ts'
 
 const PAGE = 2_000
+const MISSING = 'Hashes of the log’s tree are missing from proof_tiles or proof_leaves.'
 
 /** Reads the tree's nodes in the session's schema (its search path). Throws if one is missing. */
 export const nodesOf =
   (session: DatabaseSession): Nodes =>
   async (wanted) => {
-    const rows = await session.run(hashesAt(wanted))
-    const hashes = rows.map(({ hash }) => Buffer.from(String(hash), 'hex'))
-    if (hashes.length !== wanted.length || hashes.some(({ length }) => length !== 32))
-      throw new TornTree('Hashes of the log’s tree are missing from proof_leaves.')
+    const hashes = wanted.length === 0 ? [] : hashesFrom(wanted, await session.run(hashesAt(wanted)))
+    if (hashes === null) throw new TornTree(MISSING)
     return hashes
   }
 
@@ -26,20 +33,34 @@ class TornTree extends Error {
   override readonly name = 'TornTree'
 }
 
-/** The right edge of the tree, after adding the leaves that it lacks up to `upTo`: all of them if the tables were made
+/** The leaves after the last whole tile. Throws if one is missing. */
+const tailOf = async (session: DatabaseSession, size: number): Promise<Tree['tail']> => {
+  const tail = (await session.run(tailOfTree())).map(({ leaf, position, hashes }) => ({
+    leaf: Number(leaf),
+    position: position as bigint,
+    hashes: String(hashes),
+  }))
+  const first = size - (size % TILE_LEAVES)
+  if (tail.length !== size - first || tail.some(({ leaf }, i) => leaf !== first + i))
+    throw new TornTree(MISSING)
+  return tail
+}
+
+/** The end of the tree, after adding the leaves that it lacks up to `upTo`: all of them if the tables were made
  *  by a version without a tree, or if some are missing (then `onTorn` is called). */
 export const treeUpTo = async (
   session: DatabaseSession,
   log: EventLog,
   upTo: bigint | null,
   onTorn: (error: TornTree) => void,
-): Promise<Edge> => {
+): Promise<Tree> => {
   const [last] = await session.run(lastLeaf())
   let after = (last?.position as bigint | undefined) ?? null
-  let edge: Edge = EMPTY_EDGE
+  let tree = EMPTY_TREE
   let torn = false
   try {
-    edge = await edgeAt(last === undefined ? 0 : Number(last.leaf) + 1, nodesOf(session))
+    const size = last === undefined ? 0 : Number(last.leaf) + 1
+    tree = { edge: await edgeAt(size, nodesOf(session)), tail: await tailOf(session, size) }
   } catch (error) {
     if (!(error instanceof TornTree)) throw error
     onTorn(error)
@@ -54,17 +75,18 @@ export const treeUpTo = async (
     })()
     if (E.isLeft(page)) throw new Error(readErrorInWords(page.left))
     // Not before it is known that the log is there from its beginning.
-    if (torn) await session.exec('DELETE FROM proof_leaves')
+    if (torn) await session.exec('DELETE FROM proof_tiles; DELETE FROM proof_leaves')
     torn = false
     const events = page.right.filter(({ position }) => position <= upTo)
     if (events.length === 0) break
     const grown = grow(
-      edge,
+      tree,
       events.map((event) => ({ position: event.position, hash: leafOf(event).toString('hex') })),
     )
-    await session.copy(copyTree(grown.lines))
-    edge = grown.edge
+    await session.copy(...copyTiles(grown.tiles), ...copyLeaves(grown.lines))
+    for (const statement of dropTiled(grown)) await session.run(statement)
+    tree = grown.tree
     after = events.at(-1)!.position
   }
-  return edge
+  return tree
 }

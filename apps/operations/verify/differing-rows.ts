@@ -7,7 +7,7 @@ import { AUDIT_TABLE } from '../../../projections/audit/fold.ts'
 import { TABLES } from '../../../projections/batch.ts'
 import { PARKED_TABLES } from '../../../projections/parked.ts'
 import type { Table } from '../../../projections/projection.ts'
-import { PROOF_TABLE } from '../../../projections/proof/tree.ts'
+import { LEAVES_TABLE, TILES_TABLE } from '../../../projections/proof/tree.ts'
 
 export type RowDifference = {
   readonly table: string
@@ -125,6 +125,12 @@ const rowAt = async (
   return (row?.row as DatabaseRow | undefined) ?? {}
 }
 
+/** All leaves of the tree in hex, with their positions. */
+const leavesIn = (schema: string): string =>
+  `SELECT one.position, encode(substr(t.hashes, 32 * (one.nth::int4 - 1) + 1, 32), 'hex') AS leaf
+    FROM ${id(schema)}.${id(TILES_TABLE.name)} AS t, unnest(t.positions) WITH ORDINALITY AS one (position, nth)
+  UNION ALL SELECT position, encode(substr(hashes, 1, 32), 'hex') FROM ${id(schema)}.${id(LEAVES_TABLE.name)}`
+
 type Tell = (
   kind: RowDifference['kind'],
   key: ReadonlyArray<string>,
@@ -165,8 +171,8 @@ const differAudit = async (
   for await (const row of rowsOf(
     session,
     'differing',
-    `SELECT ${marks}, ${made}, encode(substr(p.hashes, 1, 32), 'hex') AS leaf
-      FROM ${from} LEFT JOIN ${id(schema)}.${id(PROOF_TABLE.name)} AS p ON p.position = b.position ORDER BY ${order}`,
+    `SELECT ${marks}, ${made}, p.leaf
+      FROM ${from} LEFT JOIN (${leavesIn(schema)}) AS p ON p.position = b.position ORDER BY ${order}`,
   )) {
     const [kind, key] = [kindOf(row), String(row.k0)]
     const isTold = BigInt(key) < broken

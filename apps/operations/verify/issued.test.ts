@@ -18,7 +18,7 @@ import {
   signerOf,
   verifierOf,
 } from '../../../projections/proof/note.ts'
-import { hashesAt } from '../../../projections/proof/queries.ts'
+import { hashesAt, hashesFrom } from '../../../projections/proof/queries.ts'
 import { posted, recorded } from '../../../projections/testing/events.ts'
 import { runProjector } from '../../projector/projector.ts'
 import { verifyLog } from './verify.ts'
@@ -49,9 +49,7 @@ const grow = async () => {
 }
 const exec = (statement: string) => session.exec(statement)
 const rootOf = (size: number): Promise<Buffer> =>
-  rootAt(size, async (wanted) =>
-    (await session.run(hashesAt(wanted))).map(({ hash }) => Buffer.from(String(hash), 'hex')),
-  )
+  rootAt(size, async (wanted) => hashesFrom(wanted, await session.run(hashesAt(wanted)))!)
 
 /** Runs `work` with a key of its own and `issued` checkpoints, each of one event more, signed by a server that has the log or does not. */
 const withIssued = async (

@@ -46,6 +46,11 @@ const withTables = async (
     for (const all of fc.sample(anyEvents(60), { numRuns: 16, seed: 11 }))
       for (const { stream, event } of all) log.push(stream, event)
     for (const { stream, event } of FILLING) log.push(stream, event)
+    // More than a tile of the log's tree.
+    for (let i = 0; i < 260; i += 1) {
+      const { stream, event } = recorded(space, posted(`t${i}`, 'one of many', 3))
+      log.push(stream, event)
+    }
     const strange = recorded({ type: 'document', id: '999' }, posted('px', 'parked', 2))
     log.push(strange.stream, { ...strange.event, type: 'MessageShouted' }, strange.event)
     const projector = runProjector({ log, databaseUrl: database.url })
@@ -113,6 +118,8 @@ const turned = (column: string, type: string): string => {
       return `jsonb_build_object('was', coalesce(${c}, 'null'))`
     case 'timestamp with time zone':
       return `coalesce(${c}, now()) + interval '1 millisecond'`
+    case 'ARRAY':
+      return `array_append(${c}, 1)`
     case 'bytea':
       return `set_byte(${c}, ${random(32)}, get_byte(${c}, 0) # 255 # get_byte(${c}, 1))`
     default:
@@ -365,9 +372,11 @@ test('given any event of the log rewritten, then every checkpoint from elsewhere
 test('given a tree that lacks leaves at its end or within, when the projector starts, then it is complete again', () =>
   withTables(async (log, databaseUrl, session) => {
     for (const harm of [
+      'DELETE FROM proof_tiles; DELETE FROM proof_leaves',
+      'DELETE FROM proof_tiles',
       'DELETE FROM proof_leaves',
-      'DELETE FROM proof_leaves WHERE leaf > 100',
-      'DELETE FROM proof_leaves WHERE leaf = 127',
+      'DELETE FROM proof_leaves WHERE leaf = (SELECT max(leaf) FROM proof_leaves)',
+      'DELETE FROM proof_leaves WHERE leaf = (SELECT min(leaf) FROM proof_leaves)',
     ]) {
       await session.exec(harm)
       const projector = runProjector({ log, databaseUrl })

@@ -1,6 +1,5 @@
 /** Rebuilds everything from the log beside the live tables, and names the rows and checkpoints that differ. Changes
  *  nothing; memory is limited whatever the log's length. */
-import { sql } from 'slonik'
 import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
 import type { EventLog } from '../../../domain/ports.ts'
 import {
@@ -15,8 +14,8 @@ import { checkpointIn, openCheckpoint, type Verifier } from '../../../projection
 import {
   type CheckpointPlace,
   checkpointsAfter,
-  hashesAt,
   lastLeaf,
+  positionAt,
 } from '../../../projections/proof/queries.ts'
 import { lostBy, type WentBack } from '../../../projections/proof/went-back.ts'
 import { type RebuildProgress, rebuild } from '../rebuild/rebuild.ts'
@@ -86,10 +85,9 @@ const nodesFor = async (session: DatabaseSession, sizes: ReadonlyArray<number>):
   for (const size of sizes)
     for (const place of edgePlaces(size)) places.set(`${place.level}/${place.index}`, place)
   const wanted = [...places.values()]
-  const rows = wanted.length === 0 ? [] : await session.run(hashesAt(wanted))
-  const hashes = new Map(wanted.map(({ level, index }, i) => [`${level}/${index}`, rows[i]?.hash]))
-  return async (asked) =>
-    asked.map(({ level, index }) => Buffer.from(String(hashes.get(`${level}/${index}`)), 'hex'))
+  const found = await nodesOf(session)(wanted)
+  const hashes = new Map(wanted.map(({ level, index }, i) => [`${level}/${index}`, found[i]!]))
+  return async (asked) => asked.map(({ level, index }) => hashes.get(`${level}/${index}`)!)
 }
 
 /** The tree made from the log, and whose signatures count. */
@@ -116,9 +114,7 @@ const hold = async (
   const nodes = await nodesFor(session, sizes)
   const positionOf = async (leaves: number): Promise<string> => {
     if (leaves === 0) return 'the start'
-    const rows = await session.run(
-      sql.unsafe`SELECT position FROM proof_leaves WHERE leaf = ${String(leaves - 1)}::int8`,
-    )
+    const rows = await session.run(positionAt(leaves - 1))
     return String(rows[0]?.position)
   }
   for (const [i, { from, note, row }] of held.entries()) {

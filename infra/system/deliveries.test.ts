@@ -18,6 +18,8 @@ import { until } from '../testing/until.ts'
 const KILLS = Number(process.env.DELIVERY_KILLS ?? 1)
 /** How many messages the log has before anybody is killed. */
 const BEFORE = Number(process.env.DELIVERY_EVENTS ?? 0)
+/** How long (ms) anything may take: a long run goes on beside others, and behind them. */
+const PATIENCE_MS = KILLS > 10 ? 300_000 : 45_000
 const ROOMS = ['global/lobby', 'document/123', 'post/alice/my-post']
 // biome-ignore lint/suspicious/noExplicitAny: of whatever shape
 type Json = any
@@ -69,9 +71,17 @@ const ask = async (
   init: RequestInit & { headers: Record<string, string> },
 ) => {
   let answer: Response | null = null
-  await until(`${path} is answered`, async () => {
-    answer = await fetch(`${product.endpoints().url}${path}`, init).catch(() => null)
+  let last = 'nothing'
+  const isAnswered = async () => {
+    answer = await fetch(`${product.endpoints().url}${path}`, init).catch((error) => {
+      last = String(error.cause ?? error)
+      return null
+    })
+    if (answer?.ok === false) last = `${answer.status} ${await answer.text()}`
     return answer?.ok === true
+  }
+  await until(`${path} is answered`, isAnswered, PATIENCE_MS).catch((error) => {
+    throw new Error(`${error.message} The last answer: ${last}\n${product.output().slice(-4_000)}`)
   })
   return answer!
 }
@@ -129,7 +139,7 @@ test('given rooms that go on, when sender, receiver and projector are each kille
     const talking = talk()
     const goesOn = async () => {
       const [before, known] = [said, got().length]
-      await until('more was said and came', () => said > before + 3 && got().length > known + 3)
+      await until('more was said and came', () => said > before + 3 && got().length > known + 3, PATIENCE_MS)
     }
     for (let kill = 0; kill < KILLS; kill += 1) {
       if (kill % 20 === 19) console.log(`${3 * kill} kills, ${got().length} deliveries`)
@@ -151,7 +161,7 @@ test('given rooms that go on, when sender, receiver and projector are each kille
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line))
     const haveCome = () => got().length > 0 && ids.size >= wanted.length
-    await until('the last came', haveCome, 45_000 + 10 * wanted.length)
+    await until('the last came', haveCome, PATIENCE_MS + 10 * wanted.length)
     const seen = new Map<string, Json>()
     for (const one of got()) {
       const before = seen.get(one.id)

@@ -11,10 +11,10 @@ import { orTell, tell } from '../errors.ts'
 const PACE: TokenRate = { perSecond: 200, burst: 2_000 }
 
 export const voice = (app: FastifyInstance, deps: HttpDeps): void => {
-  const { sfu, commands, ids, clock } = deps
+  const { sfu, commands, ids, clock, logger } = deps
   if (sfu?.webhook === undefined) return
   const { webhook } = sfu
-  const report = takeReports({ sfu, commands, ids })
+  const report = takeReports({ sfu, commands, ids, clock, logger })
   const bucket = fullBucket(PACE, clock.now())
   // The signature is of the body as it came.
   void app.register(async (scope) => {

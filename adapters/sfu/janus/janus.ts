@@ -15,13 +15,22 @@ const Signal = t.union([
   t.type({ kind: t.literal('answer'), sdp: t.string }),
 ])
 
+/** Whether an offer is of one voice: Janus would pass on pictures, data and any number of voices as well. */
+const isOneVoice = (sdp: string): boolean => {
+  const media = sdp.match(/^m=\S*/gm) ?? []
+  return media.length === 1 && media[0] === 'm=audio'
+}
+
 export const createJanus = ({ url, boot }: { readonly url: string; readonly boot: string }): Sfu => {
   const rooms = new Map<string, JanusRoom>()
   const listeners = new Set<() => void>()
   let report: (report: SfuReport) => void = () => {}
   const line = new JanusLine(url, () => {
     // Whatever was held on the lost session is gone.
-    if (!line.isUp) rooms.clear()
+    if (!line.isUp) {
+      for (const room of rooms.values()) room.lost()
+      rooms.clear()
+    }
     for (const listener of listeners) listener()
   })
   const deps = { line, boot, onReport: (one: SfuReport) => report(one) }
@@ -70,6 +79,8 @@ export const createJanus = ({ url, boot }: { readonly url: string; readonly boot
         }
         if (signal.kind === 'answer')
           return trying(() => room.answered(sessionId, signal.sdp).then(() => ({})))()
+        if (!isOneVoice(signal.sdp))
+          return E.left({ _tag: 'WrongSignal', detail: 'An offer is of one voice, and of nothing else.' })
         const published = await trying(() => room.publish(sessionId, signal.sdp))()
         if (E.isLeft(published)) return published
         return published.right === null

@@ -95,6 +95,15 @@ export class JanusRoom {
     this.#watch = null
     this.#publishers.clear()
   }
+  /** Its handles are gone with Janus's session: nothing more is to be asked for its members. */
+  lost(): void {
+    for (const member of this.#members.values()) {
+      member.isGone = true
+      if (member.late !== null) clearTimeout(member.late)
+      member.late = null
+    }
+    this.#members.clear()
+  }
   has(sessionId: string): boolean {
     return this.#members.has(sessionId)
   }
@@ -181,7 +190,9 @@ export class JanusRoom {
         (one) => one !== member.who.sessionId && !member.offered.has(one),
       )
       if (more.length === 0) return
-      const { data, jsep } = await this.#subscribe(member, more)
+      const told = await this.#subscribe(member, more)
+      if (told === null) return
+      const { data, jsep } = told
       for (const one of more) member.offered.add(one)
       if (jsep !== null) this.#tellOffer(member, data, jsep)
     }).catch((error) => {
@@ -190,16 +201,34 @@ export class JanusRoom {
       void this.#deafen(member)
     })
   }
-  async #subscribe(member: Member, more: ReadonlyArray<string>): Promise<PluginNews> {
+  /** Null: the member is gone. */
+  async #subscribe(member: Member, more: ReadonlyArray<string>): Promise<PluginNews | null> {
     const { line } = this.#deps
     const streams = more.map((feed) => ({ feed }))
     if (member.hearing !== null) return line.send(member.hearing, { request: 'update', subscribe: streams })
     const handle = await line.attach(() => {})
-    member.hearing = handle
-    member.isFresh = true
     // A voice that ends needs no new offer: nothing comes over it any more.
     const join = { request: 'join', ptype: 'subscriber', room: this.#name, autoupdate: false }
-    return line.send(handle, { ...join, streams })
+    const told = await this.#orDetach(handle, () =>
+      member.isGone ? Promise.resolve(null) : line.send(handle, { ...join, streams }),
+    )
+    // Whoever left in the meantime had no handle yet that could be taken from them.
+    if (told === null || member.isGone) {
+      await line.detach(handle).catch(() => {})
+      return null
+    }
+    member.hearing = handle
+    member.isFresh = true
+    return told
+  }
+  /** A handle that did not get into the room is of no use: nothing but its end can be asked of it. */
+  async #orDetach<A>(handle: number, work: () => Promise<A>): Promise<A> {
+    try {
+      return await work()
+    } catch (error) {
+      await this.#deps.line.detach(handle).catch(() => {})
+      throw error
+    }
   }
   #tellOffer(member: Member, data: JanusMessage, { sdp }: Jsep): void {
     const voices = listIn(data, 'streams').flatMap(({ mid, feed_id, active }) =>
@@ -227,13 +256,15 @@ export class JanusRoom {
       if (told !== 'gone') this.#heard(told.data)
     })
     const rest = { publishers: 1_000, audiocodec: 'opus', is_private: true, permanent: false }
-    await line.send(handle, { request: 'create', room: this.#name, ...rest }).catch((error) => {
-      if (!(error instanceof JanusError) || error.code !== ROOM_EXISTS) throw error
+    return this.#orDetach(handle, async () => {
+      await line.send(handle, { request: 'create', room: this.#name, ...rest }).catch((error) => {
+        if (!(error instanceof JanusError) || error.code !== ROOM_EXISTS) throw error
+      })
+      const id = `${WATCH}${boot}`
+      const { data } = await line.send(handle, { request: 'join', ptype: 'publisher', room: this.#name, id })
+      this.#heard(data)
+      return handle
     })
-    const id = `${WATCH}${boot}`
-    const { data } = await line.send(handle, { request: 'join', ptype: 'publisher', room: this.#name, id })
-    this.#heard(data)
-    return handle
   }
   #heard(data: JanusMessage): void {
     for (const { id } of listIn(data, 'publishers')) if (typeof id === 'string') this.#publishers.add(id)

@@ -1,6 +1,7 @@
 /** What a member sends to be heard, and to hear, through the SFU of its room. */
 import * as E from 'fp-ts/lib/Either.js'
 import { invalid, tooLarge } from '../../refusals.ts'
+import type { SfuSignal } from '../../sfu/sfu.ts'
 import { fullBucket, type TokenRate, take } from '../../token-bucket.ts'
 import { type Answer, done, failed, notInRoom, told } from '../answers.ts'
 import { tooFast, unitsOf } from '../ephemeral/parts.ts'
@@ -13,8 +14,11 @@ import type { NoVoice, Voices } from './voices.ts'
 /** The same bucket as signals to other sockets. */
 const PACE: TokenRate = { perSecond: 100, burst: 1_000 }
 const UNIT = 2_048
-/** A connection costs the SFU more than any signal. */
+/** A connection costs the SFU more than any signal, and what it reports of it is on the log. */
 const CONNECTION_UNITS = 50
+/** Signals with which a client begins no connection: an answer to an offer, and that it hears. */
+const isSmall = ({ kind, fresh }: SfuSignal): boolean =>
+  kind === 'answer' || (kind === 'hear' && fresh !== true)
 
 const refused = (why: NoVoice | { readonly _tag: 'WrongSignal'; readonly detail: string }): Answer => {
   switch (why._tag) {
@@ -52,7 +56,8 @@ export const voiceRequests = (
     if (place === null) return notInRoom
     const bytes = Buffer.byteLength(JSON.stringify(asked.right.signal))
     if (bytes > MAX_SIGNAL) return told(tooLarge(`A signal is at most ${MAX_SIGNAL} bytes of JSON.`))
-    if (!may(member, unitsOf(bytes, UNIT))) return tooFast()
+    const units = isSmall(asked.right.signal) ? unitsOf(bytes, UNIT) : CONNECTION_UNITS
+    if (!may(member, units)) return tooFast()
     const answered = await voices.signal(place, asked.right.signal)
     return E.isLeft(answered) ? refused(answered.left) : done({ signal: answered.right })
   }

@@ -88,14 +88,19 @@ const twoNodes = async () => {
   const here = [alice, ...(await Promise.all([1, 2, 3, 4].map(() => enter(nodes[0], null))))]
   const there = await Promise.all([1, 2, 3, 4].map(() => enter(nodes[1], null)))
   const stop = () => Promise.all(nodes.map((node) => node.stop()))
-  const routes = async () => {
+  const events = async () => {
     const read = await log.readAll({ limit: 10_000 })()
     if (E.isLeft(read)) throw new Error('unread')
     return read.right
+  }
+  const routes = async () =>
+    (await events())
       .filter(({ type }) => type === 'VoiceRouted')
       .map(({ data }) => (data as { via: string }).via)
-  }
-  return { one, two, nodes, alice, here, there, stop, routes }
+  /** What is on the log of whose voice is carried. */
+  const carried = async () =>
+    (await events()).map(({ type }) => type).filter((type) => /^Voice(Not)?Carried$/.test(type))
+  return { one, two, nodes, alice, here, there, stop, routes, carried }
 }
 
 test('given nine speakers on two nodes, then the room goes over to the SFU once, and everybody on both is told; a newcomer finds it so', async () => {
@@ -199,6 +204,49 @@ test('given a report of the SFU itself, then whose voice it carries is on the lo
     () => one.told.includes(`speak ${here[1]!.sessionId} false`),
     () => one.told.join(),
   )
+  await stop()
+})
+
+test('given somebody whose voice comes and goes at the SFU without end, then the log has few of these changes, and the last', async () => {
+  const { one, alice, here, there, stop, carried } = await twoNodes()
+  for (const person of [...here, ...there]) await speak(person)
+  await routed(alice, 'sfu')
+  for (let n = 0; n < 200; n++) {
+    one.state.report({
+      room: ROOM,
+      sessionId: alice.sessionId,
+      what: n % 2 === 0 ? 'published' : 'unpublished',
+    })
+    await new Promise(setImmediate)
+  }
+  one.state.report({ room: ROOM, sessionId: alice.sessionId, what: 'published' })
+  const end = performance.now() + 5_000
+  while ((await carried()).at(-1) !== 'VoiceCarried' || (await carried()).length < 11) {
+    assert.ok(performance.now() < end, (await carried()).join())
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  const { length } = await carried()
+  assert.ok(length <= 10 + Math.ceil((performance.now() - end + 5_000) / 1_000) + 2, `${length} events`)
+  await stop()
+})
+
+test('given somebody who offers their voice to the SFU again and again, then they are slowed down; answers still pass', async () => {
+  const { alice, here, there, stop } = await twoNodes()
+  for (const person of [...here, ...there]) await speak(person)
+  await routed(alice, 'sfu')
+  assert.is((await alice.client.ask('voice-connect')).ok, true)
+  const codes = new Map<string, number>()
+  const began = performance.now()
+  for (let n = 0; n < 60; n++) {
+    const signal = n % 2 === 0 ? { kind: 'publish', sdp: 'v=0' } : { kind: 'hear', fresh: true }
+    const { ok, code } = await alice.client.ask('voice-signal', { signal })
+    const said = ok ? 'ok' : String(code)
+    codes.set(said, (codes.get(said) ?? 0) + 1)
+  }
+  const most = 20 + Math.ceil((performance.now() - began) / 500)
+  assert.ok(codes.get('ok')! >= 10 && codes.get('ok')! <= most, JSON.stringify([...codes]))
+  assert.ok((codes.get('slow_down') ?? 0) > 0, JSON.stringify([...codes]))
+  assert.is((await alice.client.ask('voice-signal', { signal: { kind: 'answer', sdp: 'v=0' } })).ok, true)
   await stop()
 })
 

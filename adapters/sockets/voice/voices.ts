@@ -69,7 +69,7 @@ const withSfu = (sfu: Sfu, deps: VoicesDeps): Voices => {
   const routing = new Set<RoomKey>()
   /** Until when (ms) rooms that lost the SFU stay as they are. */
   const resting = new Map<RoomKey, number>()
-  const takeReport = takeReports({ sfu, commands, ids })
+  const takeReport = takeReports({ sfu, commands, ids, clock, logger })
   const restMs = deps.restMs ?? REST_MS
 
   /** What the SFU must do is tried until it does it or is gone; `stillDue`: nothing has changed since. */

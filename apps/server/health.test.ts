@@ -6,7 +6,7 @@ import { createHealth, type HealthParts } from './health.ts'
 
 const test = suite('health')
 
-const parts = () => {
+const parts = (sfu: HealthParts['sfu'] = null) => {
   const world = {
     now: 0,
     log: 0n,
@@ -54,6 +54,7 @@ const parts = () => {
     writes: { refused: async () => world.refused },
     missingKeys: () => ({ count: world.missing, some: ['alice', 'bob'] }),
     hearing: { erasures: { connected: () => world.hears, deaf: () => world.deaf } },
+    sfu,
     now: () => world.now,
   } as unknown as HealthParts)
   return { world, all: health, projections: async () => (await health()).projections! }
@@ -171,6 +172,13 @@ test('given notices that do not arrive, then health says which and what to do, a
   const { notices } = await all()
   assert.equal([notices!.ok, notices!.vital], [false, false])
   assert.match(String(notices!.error), /does not arrive \(erasures\).*pooler in session mode/)
+})
+
+test('given a media server that does not answer, then health says what that means for voice, and people are served', async () => {
+  assert.is((await parts().all()).sfu, undefined)
+  const { sfu } = await parts({ kind: 'janus', isUp: () => false }).all()
+  assert.equal([sfu!.ok, sfu!.vital], [false, false])
+  assert.match(String(sfu!.error), /janus.* does not answer: the voice of large rooms/)
 })
 
 test('given tables that can’t be asked, then health says so', async () => {

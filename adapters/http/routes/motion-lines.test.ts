@@ -35,10 +35,10 @@ const readerOf = (numbers: ReadonlyArray<number>, faulty: ReadonlyArray<number>)
           opened: { head: { version: 1, ticks: [], parts: [] }, tracks: [], isAll: true, erased: 0, shut: 0 },
         },
 })
-const linesOf = async (reader: MotionReader): Promise<ReadonlyArray<unknown>> => {
+const linesOf = async (reader: MotionReader, now = 0): Promise<ReadonlyArray<unknown>> => {
   const lines: MotionLine[] = []
   const asked = { space: ROOM, subspace: 'main', from: 0, to: 4e12, as: 'a-socket' }
-  for await (const line of motionLines(reader, asked, 0)) lines.push(line)
+  for await (const line of motionLines(reader, asked, now)) lines.push(line)
   return lines.map(({ line }) => line.why)
 }
 
@@ -48,6 +48,17 @@ test('given a socket that was sent nothing of a block, when the next block comes
 
 test('given a missing block, then it is reported as lost', async () => {
   assert.equal(await linesOf(readerOf([0, 2], [0, 2])), ['It is cut.', 'it could not be kept', 'It is cut.'])
+})
+
+test('given a block that is still there for a legal hold after its days, then the room no longer sees it', async () => {
+  const opened: string[] = []
+  const reader = readerOf([0], [])
+  const open: MotionReader['open'] = (block) => {
+    opened.push(block.block)
+    return reader.open(block)
+  }
+  assert.equal(await linesOf({ ...reader, open }, 5e12), ['it was kept until then'])
+  assert.equal(opened, [])
 })
 
 test.run()

@@ -99,10 +99,11 @@ export async function* motionLines(
           why: 'it could not be kept',
         },
       }
-    const read = await reader.open(row)
+    // What a legal hold keeps of a block beyond its days is no longer for the room.
+    const read = row.kept_until < now ? { fault: 'it was kept until then' } : await reader.open(row)
     const { track, number, ends: end } = row
     if (read.fault !== null) {
-      yield lost(row, row.kept_until < now ? 'it was kept until then' : read.fault)
+      yield lost(row, read.fault)
       before = { track, number, end, isWhole: false }
       continue
     }

@@ -18,7 +18,9 @@ const SESSIONS = 20_000
 type Noting = { readonly bucket: Bucket; carried: boolean; isDue: boolean }
 
 /** The space and the subspace; null if it is no room's name. */
-const placeOfRoom = (room: RoomKey): { readonly space: SpaceRef; readonly subspace: string } | null => {
+export const placeOfRoom = (
+  room: RoomKey,
+): { readonly space: SpaceRef; readonly subspace: string } | null => {
   const colon = room.lastIndexOf(':')
   const space = parseSpaceKey(room.slice(0, Math.max(0, colon)))
   return E.isLeft(space) ? null : { space: space.right, subspace: room.slice(colon + 1) }

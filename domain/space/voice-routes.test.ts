@@ -28,8 +28,13 @@ const routed = (via: 'sfu' | 'mesh', why: 'many' | 'few' | 'sfu-lost', subspace 
   type: 'VoiceRouted',
   data: { subspace, via, why, at: at() },
 })
-const looked = (...events: ReadonlyArray<SpaceEvent>) =>
-  given(opened(), ...events).when(asked(system, route()))
+const lookedAfter = (seconds: number, ...events: ReadonlyArray<SpaceEvent>) =>
+  given(opened(), ...events).when(asked(system, route(), { seconds }))
+const looked = (...events: ReadonlyArray<SpaceEvent>) => lookedAfter(0, ...events)
+const back = (seconds: number): SpaceEvent => ({
+  type: 'VoiceRouted',
+  data: { subspace: 'main', via: 'mesh', why: 'few', at: at(seconds) },
+})
 
 test('given eight who speak, then nothing; given nine, then the room’s voice goes through the SFU, once', () => {
   looked(...people(9), ...speak(8)).happens()
@@ -43,12 +48,17 @@ test('given thirty who listen, then nothing; given thirty-one, then only if some
 })
 test('given a room on the SFU, when it has a few people fewer than brought it there, then it stays; when it has clearly fewer, then it goes back', () => {
   const many = [...people(9), ...speak(9), routed('sfu', 'many')]
-  looked(...many, ...silent(2)).happens()
-  looked(...many, ...silent(3)).happens(routed('mesh', 'few'))
+  lookedAfter(60, ...many, ...silent(2)).happens()
+  lookedAfter(60, ...many, ...silent(3)).happens(back(60))
   const heard = [...people(32), ...speak(1), routed('sfu', 'many')]
   const gone = (count: number) => Array.from({ length: count }, (_, n) => left(`p${31 - n}-main-1`))
-  looked(...heard, ...gone(6)).happens()
-  looked(...heard, ...gone(7)).happens(routed('mesh', 'few'))
+  lookedAfter(60, ...heard, ...gone(6)).happens()
+  lookedAfter(60, ...heard, ...gone(7)).happens(back(60))
+})
+test('given a room that came to the SFU just now, when it has few people, then it stays for ten seconds', () => {
+  const few = [...people(9), ...speak(9), routed('sfu', 'many'), ...silent(9)]
+  lookedAfter(9, ...few).happens()
+  lookedAfter(10, ...few).happens(back(10))
 })
 test('given an SFU that does not answer, then a room on it is a mesh again, and no room goes there', () => {
   const many = [...people(9), ...speak(9)]

@@ -1,5 +1,5 @@
 /** When a room's voice goes through an SFU: past eight speakers or thirty listeners, and not back before both are clearly
- *  fewer, so that one person who comes and goes does not send everybody back and forth. */
+ *  fewer and some time has passed, so that a few people who come and go do not send everybody back and forth. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { SpaceCommandOf } from './commands.ts'
 import type { Decision, DecisionContext } from './decision-context.ts'
@@ -13,9 +13,11 @@ const MOST_LISTENERS = 30
 /** From the SFU back to a mesh: no more than this many. */
 const FEW_SPEAKERS = 6
 const FEW_LISTENERS = 24
+/** It stays there for at least this long (ms): whoever switches a few voices on and off sends everybody over no more often. */
+const LEAST_MS = 10_000
 
-/** How a room's voice should go, by who is in it and how it goes now. */
-export const routeFor = (state: SpaceState, subspace: string): 'sfu' | 'mesh' => {
+/** How a room's voice should go, by who is in it and how it goes now. `now`: ms. */
+export const routeFor = (state: SpaceState, subspace: string, now: number): 'sfu' | 'mesh' => {
   let speakers = 0
   let listeners = 0
   for (const session of state.sessions.values()) {
@@ -23,8 +25,11 @@ export const routeFor = (state: SpaceState, subspace: string): 'sfu' | 'mesh' =>
     if (session.voice) speakers += 1
     else listeners += 1
   }
-  if (state.routes.has(subspace))
-    return speakers <= FEW_SPEAKERS && listeners <= FEW_LISTENERS ? 'mesh' : 'sfu'
+  const route = state.routes.get(subspace)
+  if (route !== undefined) {
+    const isFew = speakers <= FEW_SPEAKERS && listeners <= FEW_LISTENERS
+    return isFew && now - Date.parse(route.since) >= LEAST_MS ? 'mesh' : 'sfu'
+  }
   // Nobody needs an SFU where nobody speaks.
   return speakers > MOST_SPEAKERS || (listeners > MOST_LISTENERS && speakers > 0) ? 'sfu' : 'mesh'
 }
@@ -41,7 +46,7 @@ export const routeVoice = (context: DecisionContext, command: SpaceCommandOf<'Ro
   if (E.isLeft(subspace)) return subspace
   const { state, at } = context
   const is = state.routes.has(subspace.right) ? 'sfu' : 'mesh'
-  const via = command.hasSfu ? routeFor(state, subspace.right) : 'mesh'
+  const via = command.hasSfu ? routeFor(state, subspace.right, Date.parse(at)) : 'mesh'
   if (via === is) return E.right([])
   const why = via === 'sfu' ? 'many' : command.hasSfu ? 'few' : 'sfu-lost'
   return E.right([{ type: 'VoiceRouted', data: { subspace: subspace.right, via, why, at } }])

@@ -80,10 +80,15 @@ const until = async (what: () => boolean, says: () => string): Promise<void> => 
 const twoNodes = async () => {
   const log = memoryLog()
   const [one, two] = [standIn(), standIn()]
+  let later = 0
+  const clock = { now: () => Date.now() + later }
   const nodes = [
-    await testNode(log, { name: 'node-1', sfu: one.sfu }),
-    await testNode(log, { name: 'node-2', sfu: two.sfu }),
+    await testNode(log, { name: 'node-1', sfu: one.sfu, clock }),
+    await testNode(log, { name: 'node-2', sfu: two.sfu, clock }),
   ] as const
+  const pass = (seconds: number) => {
+    later += seconds * 1_000
+  }
   const alice = await enter(nodes[0], 'account:alice')
   const here = [alice, ...(await Promise.all([1, 2, 3, 4].map(() => enter(nodes[0], null))))]
   const there = await Promise.all([1, 2, 3, 4].map(() => enter(nodes[1], null)))
@@ -100,11 +105,11 @@ const twoNodes = async () => {
   /** What is on the log of whose voice is carried. */
   const carried = async () =>
     (await events()).map(({ type }) => type).filter((type) => /^Voice(Not)?Carried$/.test(type))
-  return { one, two, nodes, alice, here, there, stop, routes, carried }
+  return { one, two, nodes, alice, here, there, stop, routes, carried, pass }
 }
 
 test('given nine speakers on two nodes, then the room goes over to the SFU once, and everybody on both is told; a newcomer finds it so', async () => {
-  const { nodes, here, there, stop, routes } = await twoNodes()
+  const { nodes, here, there, stop, routes, pass } = await twoNodes()
   assert.equal((await here[0]!.client.ask('voice-connect')).code, 'voice_by_mesh')
   for (const person of [...here, ...there]) await speak(person)
   for (const person of [...here, ...there]) {
@@ -122,6 +127,7 @@ test('given nine speakers on two nodes, then the room goes over to the SFU once,
   const [joined] = late.client.of('space-joined')
   assert.equal([joined.voice_route, joined.voice_relay], ['sfu', true])
   assert.equal(await routes(), ['sfu'])
+  pass(10)
   for (const person of here.slice(0, 3)) await person.client.ask('voice-state', { enabled: false })
   for (const person of [...here, ...there]) await routed(person, 'mesh')
   assert.equal(await routes(), ['sfu', 'mesh'])
@@ -204,6 +210,23 @@ test('given a report of the SFU itself, then whose voice it carries is on the lo
     () => one.told.includes(`speak ${here[1]!.sessionId} false`),
     () => one.told.join(),
   )
+  await stop()
+})
+
+test('given a room on the SFU that everybody left at once, then it goes back and is closed there', async () => {
+  const { one, two, alice, here, there, stop, routes, pass } = await twoNodes()
+  for (const person of [...here, ...there]) await speak(person)
+  await routed(alice, 'sfu')
+  await routed(there[0]!, 'sfu')
+  for (const person of [here[1]!, there[0]!]) assert.is((await person.client.ask('voice-connect')).ok, true)
+  for (const { client } of [...here, ...there]) await client.ask('leave-space')
+  pass(10)
+  for (const { told } of [one, two])
+    await until(
+      () => told.includes(`close ${ROOM}`),
+      () => told.join(),
+    )
+  assert.equal(await routes(), ['sfu', 'mesh'])
   await stop()
 })
 

@@ -1,12 +1,12 @@
 /** Voices of large rooms: says when a room's voice goes over to the SFU and back, lets members connect to it, and takes
  *  from the SFU at once whatever the log takes from a member. */
 import * as E from 'fp-ts/lib/Either.js'
-import type { RoomKey } from '../../../domain/names.ts'
+import type { RoomKey, SpaceRef } from '../../../domain/names.ts'
 import type { Clock, Commands, Ids } from '../../../domain/ports.ts'
 import { routeFor } from '../../../domain/space/voice-routes.ts'
 import type { News } from '../../../projections/live/wire.ts'
 import { type Logger, reasonOf } from '../../observing.ts'
-import { takeReports } from '../../sfu/reports.ts'
+import { placeOfRoom, takeReports } from '../../sfu/reports.ts'
 import type { Participant, Sfu, SfuError, SfuGrant, SfuSignal } from '../../sfu/sfu.ts'
 import type { LiveFeed } from '../feed.ts'
 import type { LiveSpace } from '../live-space.ts'
@@ -95,18 +95,10 @@ const withSfu = (sfu: Sfu, deps: VoicesDeps): Voices => {
     return live === null ? null : { live, subspace: room.slice(colon + 1) }
   }
 
-  /** Appends that the room's voice goes another way now, if it should. Any server may: only the first changes something. */
-  const consider = (room: RoomKey): void => {
-    const here = liveOf(room)
-    if (here === null || routing.has(room)) return
-    const { state, space } = here.live
-    const { subspace } = here
-    const via = state.routes.has(subspace) ? 'sfu' : 'mesh'
-    const hasSfu = sfu.isUp()
-    const wanted = hasSfu ? routeFor(state, subspace) : 'mesh'
-    if (wanted === via || (wanted === 'sfu' && (resting.get(room) ?? 0) > clock.now())) return
+  const route = (space: SpaceRef, subspace: string, room: RoomKey): void => {
+    if (routing.has(room)) return
     routing.add(room)
-    const command = { type: 'RouteVoice', subspace, hasSfu } as const
+    const command = { type: 'RouteVoice', subspace, hasSfu: sfu.isUp() } as const
     void commands
       .space({ by: SYSTEM, space, id: ids.uuid(), command })()
       .then(
@@ -116,6 +108,18 @@ const withSfu = (sfu: Sfu, deps: VoicesDeps): Voices => {
         (error: unknown) => logger.error({ error: reasonOf(error) }, 'a room’s voice could not be routed'),
       )
       .finally(() => routing.delete(room))
+  }
+  /** Appends that the room's voice goes another way now, if it should. Any server may: only the first changes something. */
+  const consider = (room: RoomKey): void => {
+    const here = liveOf(room)
+    if (here === null) return
+    const { state, space } = here.live
+    const { subspace } = here
+    const via = state.routes.has(subspace) ? 'sfu' : 'mesh'
+    const hasSfu = sfu.isUp()
+    const wanted = hasSfu ? routeFor(state, subspace, clock.now()) : 'mesh'
+    if (wanted === via || (wanted === 'sfu' && (resting.get(room) ?? 0) > clock.now())) return
+    route(space, subspace, room)
   }
   /** Takes from members, or gives them, what the state says now. */
   const apply = (room: RoomKey): void => {
@@ -145,6 +149,30 @@ const withSfu = (sfu: Sfu, deps: VoicesDeps): Voices => {
   const considerAll = (): void => {
     for (const room of occupied()) consider(room)
   }
+  /** Lets go of a room that nobody here is in any more, and of which no news comes, once its voice is nobody's there. */
+  const considerLeft = async (room: RoomKey): Promise<void> => {
+    const place = placeOfRoom(room)
+    if (place === null) return
+    const { space, subspace } = place
+    const looked = await commands.look(space)()
+    if (E.isLeft(looked) || rooms.get(room)?.size !== 0) return
+    const state = looked.right?.state
+    if (state?.routes.has(subspace) === true) {
+      if (routeFor(state, subspace, clock.now()) === 'mesh') route(space, subspace, room)
+      return
+    }
+    rooms.delete(room)
+    await sfu.close(room)()
+  }
+  const lookAround = (): void => {
+    considerAll()
+    const here = occupied()
+    for (const [room, { size }] of rooms)
+      if (size === 0 && !here.has(room))
+        considerLeft(room).catch((error) =>
+          logger.error({ error: reasonOf(error) }, 'a room that was left could not be closed at the SFU'),
+        )
+  }
 
   sfu.onReport((report) => {
     takeReport(report).catch((error) =>
@@ -155,8 +183,8 @@ const withSfu = (sfu: Sfu, deps: VoicesDeps): Voices => {
     if (!sfu.isUp()) logger.warn({ sfu: sfu.kind }, 'the SFU does not answer: rooms go back to a mesh')
     considerAll()
   })
-  // A room that rested, or whose routing failed, has no news of its own to be looked at again by.
-  const looking = setInterval(considerAll, LOOK_MS).unref()
+  // A room that rested, was on the SFU for too short a time, or whose routing failed, has no news of its own to be looked at again by.
+  const looking = setInterval(lookAround, LOOK_MS).unref()
 
   return {
     heard: (room, news) => {

@@ -12,6 +12,8 @@ export type SfuGrant = { readonly url: string | null; readonly token: string | n
 export type SfuReport = Participant & { readonly what: 'joined' | 'left' | 'published' | 'unpublished' }
 /** A signal of a client to the SFU, and of the SFU to a client. */
 export type SfuSignal = Readonly<Record<string, unknown>>
+/** A signal that can't be carried, and why: a sentence. */
+export type WrongSignal = { readonly _tag: 'WrongSignal'; readonly detail: string }
 export type ToClient = (signal: SfuSignal) => void
 
 export interface Sfu {
@@ -25,11 +27,8 @@ export interface Sfu {
   /** Disconnects a participant; one who is not there is none. */
   readonly remove: (who: Participant) => TaskEither<SfuError, void>
   readonly close: (room: RoomKey) => TaskEither<SfuError, void>
-  /** Carries a client's signal, for an SFU to which clients do not connect by themselves. Left with a sentence: the signal is wrong. */
-  readonly signal?: (
-    who: Participant,
-    signal: SfuSignal,
-  ) => TaskEither<SfuError | { readonly _tag: 'WrongSignal'; readonly detail: string }, SfuSignal>
+  /** Carries a client's signal, for an SFU to which clients do not connect by themselves. */
+  readonly signal?: (who: Participant, signal: SfuSignal) => TaskEither<SfuError | WrongSignal, SfuSignal>
   /** Reads what the SFU posts to us; null: it is about nothing that matters here. Left: it is not from the SFU. */
   readonly webhook?: (
     body: string,

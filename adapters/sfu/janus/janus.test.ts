@@ -67,7 +67,8 @@ const standIn = async (): Promise<StandIn> => {
       if (what === 'detach') janus.handles.delete(handle_id)
       if (what !== 'message') return say({ janus: what === 'keepalive' ? 'ack' : 'success' })
       janus.asked.push([body.request, body.ptype ?? []].flat().join(' '))
-      const { data, jsep } = await janus.answer(body)
+      const { data, jsep, error } = await janus.answer(body)
+      if (error !== undefined) return say({ janus: 'error', error })
       say({ janus: 'event', sender: handle_id, plugindata: { data }, ...(jsep ? { jsep } : {}) })
     })
   })
@@ -204,6 +205,20 @@ test('given an offer of pictures, of data or of two voices, then it is refused; 
   const answer = await right(signal(context, { kind: 'publish', sdp: sdp('audio') }))
   assert.equal(answer, { kind: 'answer', sdp: 'v=0 ours' })
   assert.is(janus.asked.filter((what) => what === 'joinandconfigure publisher').length, 1)
+})
+
+test('given a description that Janus can’t take, then that is its sender’s fault; if Janus fails otherwise, it is not', async (context) => {
+  const { janus } = context
+  await enter(context)
+  const offer = { kind: 'publish', sdp: 'v=0\r\nm=audio' }
+  for (const [code, tag] of [
+    [465, 'WrongSignal'],
+    [490, 'SfuUnavailable'],
+  ] as const) {
+    janus.answer = () => ({ error: { code, reason: 'Error processing SDP' } })
+    const answer = await signal(context, offer)
+    assert.ok(E.isLeft(answer) && answer.left._tag === tag, `${code}: ${JSON.stringify(answer)}`)
+  }
 })
 
 test.run()

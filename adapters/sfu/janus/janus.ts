@@ -4,8 +4,15 @@ import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import * as t from 'io-ts'
 import { reasonOf } from '../../observing.ts'
-import { type Sfu, type SfuError, type SfuReport, type SfuSignal, sfuUnavailable } from '../sfu.ts'
-import { JanusLine } from './line.ts'
+import {
+  type Sfu,
+  type SfuError,
+  type SfuReport,
+  type SfuSignal,
+  sfuUnavailable,
+  type WrongSignal,
+} from '../sfu.ts'
+import { JanusError, JanusLine } from './line.ts'
 import { JanusRoom } from './room.ts'
 
 /** What a client sends: it speaks (an offer); it has its end ready to hear, or anew; it answers an offer. */
@@ -48,6 +55,18 @@ export const createJanus = ({ url, boot }: { readonly url: string; readonly boot
         return E.left(sfuUnavailable(`Janus: ${reasonOf(error)}`))
       }
     }
+  /** A description that Janus can't take is its sender's fault. */
+  const carrying = async <A>(what: () => Promise<A>): Promise<E.Either<SfuError | WrongSignal, A>> => {
+    let wrong: WrongSignal | null = null
+    const done = await trying(() =>
+      what().catch((error) => {
+        if (error instanceof JanusError && error.isOfDescription)
+          wrong = { _tag: 'WrongSignal', detail: 'The media server can’t take this description.' }
+        throw error
+      }),
+    )()
+    return wrong === null ? done : E.left(wrong)
+  }
 
   return {
     kind: 'janus',
@@ -78,10 +97,10 @@ export const createJanus = ({ url, boot }: { readonly url: string; readonly boot
           return E.right({})
         }
         if (signal.kind === 'answer')
-          return trying(() => room.answered(sessionId, signal.sdp).then(() => ({})))()
+          return carrying(() => room.answered(sessionId, signal.sdp).then(() => ({})))
         if (!isOneVoice(signal.sdp))
           return E.left({ _tag: 'WrongSignal', detail: 'An offer is of one voice, and of nothing else.' })
-        const published = await trying(() => room.publish(sessionId, signal.sdp))()
+        const published = await carrying(() => room.publish(sessionId, signal.sdp))
         if (E.isLeft(published)) return published
         return published.right === null
           ? E.left({ _tag: 'WrongSignal', detail: 'This session’s voice is off: switch it on first.' })

@@ -8,8 +8,8 @@ export type Jsep = { readonly type: 'offer' | 'answer'; readonly sdp: string }
 /** What a plugin answered or told, with a description if there is one. */
 export type PluginNews = { readonly data: JanusMessage; readonly jsep: Jsep | null }
 
-/** Janus's codes for a description that it can't take. */
-const WRONG_DESCRIPTION: ReadonlySet<number> = new Set([463, 464, 465, 466, 467])
+/** Janus's codes for a description that it can't take: of an unknown type, unreadable, an answer to nothing. */
+const WRONG_DESCRIPTION: ReadonlySet<number> = new Set([464, 465, 469])
 
 export class JanusError extends Error {
   readonly code: number

@@ -51,9 +51,6 @@ export class JanusRoom {
     this.#name = name
     this.#deps = deps
   }
-  get isEmpty(): boolean {
-    return this.#members.size === 0
-  }
 
   async enter(who: Participant, maySpeak: boolean, tell: ToClient): Promise<void> {
     await this.#watched()

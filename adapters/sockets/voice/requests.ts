@@ -1,7 +1,7 @@
 /** What a member sends to be heard, and to hear, through the SFU of its room. */
 import * as E from 'fp-ts/lib/Either.js'
 import { invalid, tooLarge } from '../../refusals.ts'
-import type { SfuSignal } from '../../sfu/sfu.ts'
+import type { SfuSignal, WrongSignal } from '../../sfu/sfu.ts'
 import { fullBucket, type TokenRate, take } from '../../token-bucket.ts'
 import { type Answer, done, failed, notInRoom, told } from '../answers.ts'
 import { tooFast, unitsOf } from '../ephemeral/parts.ts'
@@ -20,7 +20,7 @@ const CONNECTION_UNITS = 50
 const isSmall = ({ kind, fresh }: SfuSignal): boolean =>
   kind === 'answer' || (kind === 'hear' && fresh !== true)
 
-const refused = (why: NoVoice | { readonly _tag: 'WrongSignal'; readonly detail: string }): Answer => {
+const refused = (why: NoVoice | WrongSignal): Answer => {
   switch (why._tag) {
     case 'ByMesh':
     case 'SfuUnavailable':

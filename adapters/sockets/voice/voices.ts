@@ -7,7 +7,7 @@ import { routeFor } from '../../../domain/space/voice-routes.ts'
 import type { News } from '../../../projections/live/wire.ts'
 import { type Logger, reasonOf } from '../../observing.ts'
 import { placeOfRoom, takeReports } from '../../sfu/reports.ts'
-import type { Participant, Sfu, SfuError, SfuGrant, SfuSignal } from '../../sfu/sfu.ts'
+import type { Participant, Sfu, SfuError, SfuGrant, SfuSignal, WrongSignal } from '../../sfu/sfu.ts'
 import type { LiveFeed } from '../feed.ts'
 import type { LiveSpace } from '../live-space.ts'
 import type { Member, RoomPlace } from '../member.ts'
@@ -32,7 +32,7 @@ export type Voices = {
   readonly signal: (
     place: RoomPlace,
     signal: SfuSignal,
-  ) => Promise<E.Either<NoVoice | { readonly _tag: 'WrongSignal'; readonly detail: string }, SfuSignal>>
+  ) => Promise<E.Either<NoVoice | WrongSignal, SfuSignal>>
   readonly stop: () => void
 }
 export type VoiceGrant = SfuGrant & {

@@ -127,6 +127,8 @@ export const newMember = (
   body: null,
   data: null,
   isPacked: false,
+  isPaged: false,
+  pages: null,
   spawns: null,
   aframe: null,
 })

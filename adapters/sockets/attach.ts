@@ -119,8 +119,9 @@ const feedOf = (
   startFeed({
     ...parts,
     outlet: {
-      emit: (room, news) => {
-        sending.emit(room, news)
+      emit: (room, news, paged) => {
+        sending.emit(room, news, paged)
+        if (news.length === 0) return
         scenes.get().heard(room, news)
         voices.get().heard(room, news)
       },

@@ -34,8 +34,8 @@ const does = async (client: Client, event: string, payload: object = {}) => {
   assert.is(answer.code, undefined, `${event}: ${answer.error}`)
   return answer
 }
-/** Of rooms with an SFU: `voice/voices.test.ts`. */
-const ELSEWHERE: ReadonlySet<string> = new Set(['voice-route', 'voice-signal'])
+/** Of rooms with an SFU: `voice/voices.test.ts`; of crowds: `people.test.ts`. */
+const ELSEWHERE: ReadonlySet<string> = new Set(['voice-route', 'voice-signal', 'crowd-changed'])
 const people = async (node: OneNode['node']) => {
   const inRoom = async (token: string | null, more = {}) => {
     const client = await node.connect(token)
@@ -46,7 +46,7 @@ const people = async (node: OneNode['node']) => {
   return {
     alice: await inRoom('account:alice', { position: { x: 1, y: 0, z: 1 }, avatar_data: { hat: 'red' } }),
     bobby: await inRoom('account:bobby', { scene: 'packed' }),
-    guest: await inRoom(null),
+    guest: await inRoom(null, { users: 'paged' }),
     dave: await node.connect('account:dave'),
   }
 }
@@ -81,6 +81,8 @@ const speak = async ({ alice, bobby, guest }: People): Promise<void> => {
   await does(bobby.client, 'voice-state', { enabled: true })
   await does(bobby.client, 'voice-state', { enabled: false })
   await does(bobby.client, 'hand-raise')
+  await does(guest.client, 'users-page')
+  await does(guest.client, 'users-page', { after: alice.sessionId })
   await does(alice.client, 'hand-lower', { session_id: bobby.sessionId })
   await does(alice.client, 'settings-change', { stage: true, settings: { theme: 'dark' } })
   await does(alice.client, 'speak-grant', { session_id: bobby.sessionId })

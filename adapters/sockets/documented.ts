@@ -116,6 +116,11 @@ export const CLIENT_EVENTS: Readonly<Record<string, Documented>> = {
         enum: ['json', 'packed'],
         description: 'packed: binary frames say where things are (docs/scene.md).',
       }),
+      users: text({
+        enum: ['all', 'paged'],
+        description:
+          'paged: the first 200 people come with space-joined, the rest with users-page, and a crowd’s comings and goings as crowd-changed.',
+      }),
     },
     {
       room_data: {
@@ -123,6 +128,11 @@ export const CLIENT_EVENTS: Readonly<Record<string, Documented>> = {
         description: 'On a JSON socket: messages of clients’ own types come and go as room-data.',
       },
     },
+  ),
+  'users-page': payload(
+    p.UsersPage,
+    'Asks who is in the socket’s room, 200 at a time: the answer has users, users_total, revision, and next, which after takes for the next page (null if nobody follows). Whoever is there all the while is on exactly one page.',
+    { after: text({ description: 'By default the first page.' }) },
   ),
   'leave-space': { does: SPACE_COMMANDS.LeaveSpace.says, fields: {} },
   'chat-message': payload(p.ChatMessage, CHAT_COMMANDS.PostMessage.says, {
@@ -275,6 +285,11 @@ export const SERVER_EVENTS: Readonly<Record<string, DocumentedNews>> = {
       identity: shapes.Identity,
       session_token: text(),
       users: shapes.listOf(user),
+      users_total: {
+        ...whole(),
+        description: 'With users: paged. How many are in the room; users has the first 200 then.',
+      },
+      self: { ...user, description: 'With users: paged. Oneself, who may not be on the first page.' },
       settings: { type: 'object', properties: shapes.SETTINGS },
       scene: { type: 'object', properties: { entities: free, avatars: free } },
       permission: text(),
@@ -287,13 +302,24 @@ export const SERVER_EVENTS: Readonly<Record<string, DocumentedNews>> = {
       voice_route: text({ enum: ['mesh', 'sfu'] }),
       timestamp: time,
     },
-    maybe: ['session_token'],
+    maybe: ['session_token', 'users_total', 'self'],
   },
   'user-joined': { to: 'the room', does: 'Somebody joined the room.', fields: { ...seen, ...placed } },
   'user-left': {
     to: 'the room',
     does: 'Somebody left the room.',
     fields: { ...seen, reason: text(), ...placed },
+  },
+  'crowd-changed': {
+    to: 'the room',
+    does: 'Who came and went in a room of more than 100, for those who joined with users: paged, instead of user-joined and user-left. count is how many are there now; of those who came, joined has the newest 50, and left has the session ids of 500 who went at most. more: there were others, whom users-page has.',
+    fields: {
+      count: whole(),
+      joined: shapes.listOf(user),
+      left: shapes.listOf(text()),
+      more: yesNo,
+      ...placed,
+    },
   },
   'voice-state': {
     to: 'the room',

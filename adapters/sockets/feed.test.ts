@@ -110,7 +110,7 @@ const revisions = (told: ReadonlyArray<News>) => told.map(({ payload }) => paylo
 const live = async ({ feed }: Rig) => {
   const hold = await feed.hold(ROOM)
   if (E.isLeft(hold)) throw new Error('not held')
-  listenIn(hold.right.live, 'main')
+  listenIn(hold.right.live, 'main', false)
   return hold.right
 }
 

@@ -41,7 +41,7 @@ const posted: ChatEvent = {
 /** A room with `hearers` sockets, which notes what they are sent, and how often. */
 const room = (hearers: number) => {
   const live = liveSpace({ type: 'global', id: 'lobby' })
-  for (let i = 0; i < hearers; i++) listenIn(live, 'main')
+  for (let i = 0; i < hearers; i++) listenIn(live, 'main', false)
   const tellings: string[][] = []
   const outlet = {
     emit: (_: string, news: ReadonlyArray<{ event: string }>) =>

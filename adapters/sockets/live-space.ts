@@ -9,8 +9,19 @@ import { evolveSpace, initialSpace } from '../../domain/space/evolve.ts'
 import type { SpaceState } from '../../domain/space/state.ts'
 import { chatNews, type Delivery, spaceNews } from '../../projections/live/news.ts'
 import { type Sequence, sequence } from '../../projections/live/sequence.ts'
-import { type KickedNotice, type News, userOf } from '../../projections/live/wire.ts'
+import type { KickedNotice, News } from '../../projections/live/wire.ts'
 import type { Position } from '../redis/position.ts'
+import {
+  type Crowd,
+  count,
+  crowdChanged,
+  crowdOf,
+  firstPage,
+  isComing,
+  pagedNews,
+  personOf,
+  Roster,
+} from './crowds.ts'
 
 /** An event on its way to the rooms: as it is on the log, or as the command path just appended it. */
 export type ArrivedEvent = { readonly revision: bigint; readonly position: bigint } & (
@@ -39,6 +50,8 @@ export type EntrySnapshot = {
   readonly revisions: { readonly space: bigint; readonly chat: bigint }
   /** `"voice_route":…,"settings":…,"users":[…],"scene":…` in JSON, encoded once for all. */
   readonly shared: () => string
+  /** The same with `users_total` and only the first page of users, for those who asked for pages. */
+  readonly sharedFirst: () => string
 }
 
 export type LiveSpace = {
@@ -57,6 +70,8 @@ export type LiveSpace = {
   readonly waits: Map<unknown, () => void>
   /** The number of local listeners of each subspace. */
   readonly rooms: Map<string, number>
+  /** Of each subspace in which somebody here asked for pages. */
+  readonly crowds: Map<string, Crowd>
   /** News that is not sent yet, by subspace, in order. */
   readonly outbox: Map<string, News[]>
   /** Sessions that get a snapshot when the batch is done, and their subspace. */
@@ -68,8 +83,8 @@ export type LiveSpace = {
 }
 
 export type Outlet = {
-  /** Sends news to every local socket in the room, in this order. */
-  readonly emit: (room: RoomKey, news: ReadonlyArray<News>) => void
+  /** Sends news to every local socket in the room, in this order; `paged` instead to those who asked for pages. */
+  readonly emit: (room: RoomKey, news: ReadonlyArray<News>, paged?: ReadonlyArray<News>) => void
 }
 
 export const liveSpace = (space: SpaceRef): LiveSpace => ({
@@ -83,6 +98,7 @@ export const liveSpace = (space: SpaceRef): LiveSpace => ({
   scenes: new Map(),
   waits: new Map(),
   rooms: new Map(),
+  crowds: new Map(),
   outbox: new Map(),
   entering: new Map(),
   isUrgent: false,
@@ -90,43 +106,78 @@ export const liveSpace = (space: SpaceRef): LiveSpace => ({
 })
 
 export const snapshotOf = (live: LiveSpace, subspace: string): EntrySnapshot => {
-  let shared: string | null = null
   const { state, positions } = live
+  const people = { state, positions, subspace }
+  const sharedWith = (users: () => string) => {
+    let shared: string | null = null
+    return (): string => {
+      if (shared === null) {
+        const scene = JSON.stringify(live.scenes.get(subspace)?.() ?? { entities: {}, avatars: {} })
+        const route = state.routes.has(subspace) ? 'sfu' : 'mesh'
+        shared = `"voice_route":"${route}","settings":${JSON.stringify(state.settings)},${users()},"scene":${scene}`
+      }
+      return shared
+    }
+  }
   return {
     subspace,
     state,
     revisions: { space: live.spaceSeq.last, chat: live.chatSeq.last },
-    shared: () => {
-      if (shared === null) {
-        const users: string[] = []
-        for (const session of state.sessions.values())
-          if (session.subspace === subspace) {
-            const position = positions.get(session.sessionId)
-            const user = userOf(session)
-            users.push(JSON.stringify(position === undefined ? user : { ...user, position }))
-          }
-        const scene = JSON.stringify(live.scenes.get(subspace)?.() ?? { entities: {}, avatars: {} })
-        const route = state.routes.has(subspace) ? 'sfu' : 'mesh'
-        shared = `"voice_route":"${route}","settings":${JSON.stringify(state.settings)},"users":[${users.join(',')}],"scene":${scene}`
-      }
-      return shared
-    },
+    shared: sharedWith(() => {
+      const users: string[] = []
+      for (const session of state.sessions.values())
+        if (session.subspace === subspace) users.push(JSON.stringify(personOf(people, session)))
+      return `"users":[${users.join(',')}]`
+    }),
+    sharedFirst: sharedWith(() => {
+      const { total, users } = firstPage(people)
+      return `"users_total":${total},"users":${JSON.stringify(users.map((one) => personOf(people, one)))}`
+    }),
   }
 }
 
-/** A local socket begins (or stops) to hear a room. */
-export const listenIn = (live: LiveSpace, subspace: string): void => {
-  live.rooms.set(subspace, (live.rooms.get(subspace) ?? 0) + 1)
+/** The people of a room after this session id (or from the first), at most `limit`; and how many there are in all. */
+export const pageOf = (live: LiveSpace, subspace: string, after: string | null, limit: number) => {
+  const roster = live.crowds.get(subspace)?.roster ?? new Roster(live.state, subspace)
+  const ids = roster.after(after, limit)
+  const sessions = ids.flatMap((id) => live.state.sessions.get(id) ?? [])
+  const last = ids.at(-1) ?? null
+  return {
+    users: sessions.map((session) => personOf(live, session)),
+    users_total: roster.size,
+    /** Null if nobody follows. */
+    next: last === null || roster.after(last, 1).length === 0 ? null : last,
+  }
 }
-export const listenOut = (live: LiveSpace, subspace: string): void => {
+
+/** A local socket begins (or stops) to hear a room. `isPaged`: it asked for pages. */
+export const listenIn = (live: LiveSpace, subspace: string, isPaged: boolean): void => {
+  live.rooms.set(subspace, (live.rooms.get(subspace) ?? 0) + 1)
+  if (!isPaged) return
+  const crowd = live.crowds.get(subspace) ?? crowdOf(live.state, subspace)
+  live.crowds.set(subspace, crowd)
+  crowd.hearers += 1
+}
+export const listenOut = (live: LiveSpace, subspace: string, isPaged: boolean): void => {
   const left = (live.rooms.get(subspace) ?? 0) - 1
   if (left > 0) live.rooms.set(subspace, left)
   else live.rooms.delete(subspace)
+  const crowd = isPaged ? live.crowds.get(subspace) : undefined
+  if (crowd === undefined) return
+  crowd.hearers -= 1
+  if (crowd.hearers <= 0) live.crowds.delete(subspace)
+}
+/** To be called when the state was replaced, not changed by news. */
+export const countAnew = (live: LiveSpace): void => {
+  for (const [subspace, { hearers }] of live.crowds)
+    live.crowds.set(subspace, crowdOf(live.state, subspace, hearers))
 }
 
 const post = (live: LiveSpace, subspace: string, news: News): void => {
   if (!live.rooms.has(subspace)) return
-  if (news.event !== 'user-joined' && news.event !== 'user-left') live.isUrgent = true
+  const crowd = live.crowds.get(subspace)
+  if (!isComing(news)) live.isUrgent = true
+  else if (crowd !== undefined) count(crowd, news)
   const waiting = live.outbox.get(subspace)
   if (waiting === undefined) live.outbox.set(subspace, [news])
   else waiting.push(news)
@@ -139,7 +190,10 @@ const send = (live: LiveSpace, outlet: Outlet, subspace: string): void => {
   const waiting = live.outbox.get(subspace)
   if (waiting === undefined) return
   live.outbox.delete(subspace)
-  outlet.emit(roomKey(live.space, subspace), waiting)
+  const crowd = live.crowds.get(subspace)
+  const { state, positions } = live
+  const paged = crowd === undefined ? undefined : pagedNews({ state, positions, subspace }, crowd, waiting)
+  outlet.emit(roomKey(live.space, subspace), waiting, paged)
 }
 
 const carryOut = (live: LiveSpace, outlet: Outlet, delivery: Delivery): void => {
@@ -215,11 +269,16 @@ export const tell = (
 const HEARERS_PER_MS = 20
 const FEW_HEARERS = 100
 const LONGEST_WAIT_MS = 100
+/** Those who asked for pages are sent counts at their own pace: only the first page of whoever enters is made at once. */
+const SHARE_OF_PAGED = 0.2
 
 const waitOf = (live: LiveSpace): number => {
-  let hearers = 0
+  let [hearers, paged] = [0, 0]
   for (const count of live.rooms.values()) hearers += count
-  return hearers < FEW_HEARERS ? 0 : Math.min(hearers / HEARERS_PER_MS, LONGEST_WAIT_MS)
+  for (const crowd of live.crowds.values()) paged += crowd.hearers
+  if (hearers < FEW_HEARERS) return 0
+  const waits = hearers - paged + paged * SHARE_OF_PAGED
+  return Math.min(waits / HEARERS_PER_MS, LONGEST_WAIT_MS)
 }
 
 /** How long `finish` should still wait (ms, 0 for not at all) if there are only comings and goings to send. */
@@ -233,6 +292,20 @@ export const waitLeft = (live: LiveSpace): number => {
     return wait
   }
   return Math.max(0, live.dueAt - now)
+}
+
+/** Sends each crowd its count if that is due. Returns in how many milliseconds the next one is; 0 if none waits. */
+export const tellCrowds = (live: LiveSpace, outlet: Outlet): number => {
+  let next = 0
+  for (const [subspace, crowd] of live.crowds) {
+    if (crowd.changed.size === 0) continue
+    const { state, positions } = live
+    const left = crowd.dueAt - performance.now()
+    if (left <= 0)
+      outlet.emit(roomKey(live.space, subspace), [], [crowdChanged({ state, positions, subspace }, crowd)])
+    else next = next === 0 ? left : Math.min(next, left)
+  }
+  return next
 }
 
 /** Ends the batch: sends the outbox to the members who were there before it, then lets in those who entered, with one

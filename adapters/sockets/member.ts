@@ -54,6 +54,10 @@ export type Member = {
   signals: Bucket | null
   /** Whether it gets positions over the packed wire. */
   isPacked: boolean
+  /** Whether it asked to be told of people in pages and counts. */
+  isPaged: boolean
+  /** Tokens for pages of people; null until it first asks for one. */
+  pages: Bucket | null
   /** The entities that it may spawn; null until the first. */
   spawns: Bucket | null
   /** `latest` waits for its turn, for the room for which it was meant. */

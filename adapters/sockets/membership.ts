@@ -134,6 +134,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     )
       return told(wrongRoom(member.ticket))
     member.isPacked = asked.scene === 'packed'
+    member.isPaged = asked.users === 'paged'
     const current = member.place as MemberSession | null
     if (current !== null && current.hold.live.key === spaceKey(space.right)) {
       if (current.subspace === subspace.right) return refresh(member, current, asked)

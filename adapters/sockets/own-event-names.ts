@@ -6,6 +6,7 @@ const OURS: ReadonlySet<string> = new Set([
   'chat-error',
   'user-joined',
   'user-left',
+  'crowd-changed',
   'chat-message',
   'chat-edited',
   'chat-deleted',

@@ -39,8 +39,11 @@ export const JoinSpacePayload = t.type({
   replaces: optional(Text),
   /** The wire on which the client wants positions. */
   scene: optional(t.keyof({ json: null, packed: null })),
+  /** Whether the client is told of everybody, or of people in pages and counts. */
+  users: optional(t.keyof({ all: null, paged: null })),
 })
 export type JoinSpacePayload = t.TypeOf<typeof JoinSpacePayload>
+export const UsersPage = t.type({ after: optional(Text) })
 export const Nothing = t.union([t.UnknownRecord, t.undefined, t.null])
 export const ChatMessage = t.type({
   content: Text,

@@ -15,6 +15,7 @@ import { filterRequests } from './filtering.ts'
 import { type Member, type RoomPlace, senderOf } from './member.ts'
 import type { Membership } from './membership.ts'
 import * as p from './payloads.ts'
+import { usersPage } from './people.ts'
 import { SIGNALS, type SignalEvent } from './relayed.ts'
 import { Report, reporting } from './reporting.ts'
 import type { Requests, SocketRequest } from './request.ts'
@@ -106,6 +107,7 @@ export const createRequests = (deps: {
   const AT_ONCE = { waits: false } as const
   return new Map<string, SocketRequest>([
     ['join-space', request(p.JoinSpacePayload, membership.join, AT_ONCE)],
+    ['users-page', request(p.UsersPage, usersPage(deps.clock))],
     ['leave-space', request(p.Nothing, (member) => membership.leave(member), AT_ONCE)],
     [
       'chat-message',

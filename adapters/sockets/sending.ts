@@ -20,8 +20,12 @@ import { createUnread } from './unread.ts'
 export type PacketListener = (packets: ReadonlyArray<string>) => void
 
 export interface Sending {
-  readonly emit: (room: RoomKey, news: ReadonlyArray<News>) => void
-  readonly listen: (room: RoomKey, listener: PacketListener) => () => void
+  /** `paged`: what is sent instead to those who asked for pages; by default the same. */
+  readonly emit: (room: RoomKey, news: ReadonlyArray<News>, paged?: ReadonlyArray<News>) => void
+  /** `isPaged`: it hears what those are sent who asked for pages. */
+  readonly listen: (room: RoomKey, listener: PacketListener, isPaged: boolean) => () => void
+  /** Says whether a line in the room asked for pages. To be called before it joins; it ends when it leaves. */
+  readonly page: (room: RoomKey, id: string, isPaged: boolean) => void
   readonly packets: (socket: Socket, packets: ReadonlyArray<string>) => void
   /** `start` and `tail` make one packet; the tail's bytes are shared by all who get it. */
   readonly shared: (socket: Socket, start: string, tail: SharedTail) => void
@@ -78,6 +82,8 @@ const PATIENCE_MS = 15_000
 const OF_ROOM: TokenRate = { perSecond: 8 << 20, burst: 8 << 20 }
 const OF_ALL: TokenRate = { perSecond: 64 << 20, burst: 64 << 20 }
 
+const NOBODY: ReadonlyArray<OtherLine> = []
+
 /** Several packets are one write if the socket will stay a WebSocket; otherwise they are sent one by one. */
 const writerWith =
   (writing: Writing, guard: (socket: Socket) => void) => (packets: ReadonlyArray<string>) => {
@@ -102,7 +108,9 @@ const writerWith =
 export const createSending = (options: SendingOptions): Sending => {
   const { io, metrics, maxWaiting, onSlow } = options
   const namespace = io.of('/')
-  const listeners = new Map<RoomKey, Set<PacketListener>>()
+  const listeners = new Map<RoomKey, Map<PacketListener, boolean>>()
+  /** By room, the ids of the lines there that asked for pages. */
+  const pagedIds = new Map<string, Set<string>>()
   const lines = new Map<RoomKey, Map<string, OtherLine>>()
   let closed: (room: RoomKey) => void = () => {}
   let opened: (room: RoomKey) => void = () => {}
@@ -136,29 +144,55 @@ export const createSending = (options: SendingOptions): Sending => {
   const writing = createWriting(unread)
   const writer = writerWith(writing, guard)
 
+  const notPaged = (room: string, id: string): void => {
+    const ids = pagedIds.get(room)
+    if (ids?.delete(id) === true && ids.size === 0) pagedIds.delete(room)
+  }
+  namespace.adapter.on('leave-room', notPaged)
+
+  /** To those of the room who asked for pages, to the others, or (null) to all. */
+  const emitTo = (room: RoomKey, news: ReadonlyArray<News>, isPaged: boolean | null): void => {
+    if (news.length === 0) return
+    const ids = pagedIds.get(room)
+    const isMeant = ({ id }: { readonly id: string }) => (ids?.has(id) ?? false) === isPaged
+    const meant = <L extends { readonly id: string }>(all: ReadonlyArray<L>): ReadonlyArray<L> =>
+      isPaged === null ? all : all.filter(isMeant)
+    const all = meant(sockets(room))
+    const inLines = lines.get(room)
+    const ownLines = inLines === undefined ? NOBODY : meant([...inLines.values()])
+    const hearing = listeners.get(room)
+    if (all.length + ownLines.length === 0 && hearing === undefined) return
+    const packets = news.map(({ event, payload }) => packetOf(event, payload))
+    if (all.length > 0) {
+      const write = writer(packets)
+      for (const socket of all) write(socket)
+    }
+    for (const line of ownLines) line.packets(packets)
+    for (const [listener, is] of hearing ?? []) if (isPaged === null || is === isPaged) listener(packets)
+    metrics.count?.('presence_news_sent', (all.length + ownLines.length) * packets.length)
+  }
+
   return {
     guard,
     hearers,
     waiting: (socket) => unread.bytes(connectionOf(socket)),
     connected: (socket) => writing.directly(connectionOf(socket)),
     stop: unread.stop,
-    emit: (room, news) => {
-      const hearing = listeners.get(room)
-      const isEmpty = !namespace.adapter.rooms.has(room)
-      const ownLines = lines.get(room)
-      if (isEmpty && hearing === undefined && ownLines === undefined) return
-      const packets = news.map(({ event, payload }) => packetOf(event, payload))
-      if (!isEmpty) {
-        const write = writer(packets)
-        const all = sockets(room)
-        for (const socket of all) write(socket)
-        metrics.count?.('presence_news_sent', all.length * packets.length)
+    emit: (room, news, paged) => {
+      if (paged === undefined) {
+        emitTo(room, news, null)
+        return
       }
-      if (ownLines !== undefined) {
-        for (const line of ownLines.values()) line.packets(packets)
-        metrics.count?.('presence_news_sent', ownLines.size * packets.length)
+      emitTo(room, news, false)
+      emitTo(room, paged, true)
+    },
+    page: (room, id, isPaged) => {
+      if (!isPaged) {
+        notPaged(room, id)
+        return
       }
-      if (hearing !== undefined) for (const listener of hearing) listener(packets)
+      const ids = pagedIds.get(room) ?? new Set()
+      pagedIds.set(room, ids.add(id))
     },
     others: (room, sender, packet) => {
       const write = writer([packet])
@@ -172,6 +206,7 @@ export const createSending = (options: SendingOptions): Sending => {
       opened(room)
     },
     unhear: (room, line) => {
+      notPaged(room, line.id)
       const hearing = lines.get(room)
       if (hearing?.delete(line.id) !== true || hearing.size > 0) return
       lines.delete(room)
@@ -188,10 +223,10 @@ export const createSending = (options: SendingOptions): Sending => {
         if (room.includes(':') && !lines.has(room)) closed(room)
       })
     },
-    listen: (room, listener) => {
-      const hearing = listeners.get(room) ?? new Set()
+    listen: (room, listener, isPaged) => {
+      const hearing = listeners.get(room) ?? new Map<PacketListener, boolean>()
       listeners.set(room, hearing)
-      hearing.add(listener)
+      hearing.set(listener, isPaged)
       return () => {
         hearing.delete(listener)
         if (hearing.size === 0 && listeners.get(room) === hearing) listeners.delete(room)

@@ -44,10 +44,16 @@ export const gather = async (
   }
 }
 
-export const joinRoom = (client: BenchClient, spaceType: string, spaceId: string): Promise<void> =>
+/** `more`: what `join-space` says besides the room. */
+export const joinRoom = (
+  client: BenchClient,
+  spaceType: string,
+  spaceId: string,
+  more: object = {},
+): Promise<void> =>
   new Promise((resolve, reject) => {
     const attempt = () =>
-      client.emit('join-space', { spaceType, spaceId }, (ack) => {
+      client.emit('join-space', { spaceType, spaceId, ...more }, (ack) => {
         if (ack.ok) resolve()
         else if (ack.code === 'slow_down') setTimeout(attempt, 1000 * (ack.retry_after ?? 1))
         else reject(new Error(`${ack.code}: ${ack.error}`))

@@ -15,6 +15,8 @@ export type BenchClient = {
   /** Every event packet as it arrived: `42["name",…]`. */
   onPacket: ((packet: string) => void) | null
   readonly id: string
+  /** Bytes that came, if they are counted. */
+  readonly received?: number
   readonly close: () => void
   closed: boolean
 }
@@ -108,6 +110,7 @@ export const connect: Connect = (url, auth) =>
     const acks = new Map<number, (answer: Answer) => void>()
     let next = 0
     let isUpgraded = false
+    let received = 0
     let response = ''
     let client: (BenchClient & { id: string }) | null = null
     const write = (text: string): void => {
@@ -145,6 +148,9 @@ export const connect: Connect = (url, auth) =>
           id: JSON.parse(bytes.toString('utf8', from + 2, to)).sid,
           onPacket: null,
           closed: false,
+          get received() {
+            return received
+          },
           emit: (event, payload, ack) => {
             if (client?.closed || !socket.writable) return
             if (ack) {
@@ -185,6 +191,7 @@ export const connect: Connect = (url, auth) =>
         buffer: READ,
         callback: (length: number) => {
           const chunk = READ.subarray(0, length)
+          received += length
           if (isUpgraded) take(chunk)
           else upgrade(chunk)
           return true

@@ -1,51 +1,103 @@
-import { crowdIn } from './crowd.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type CrowdFigures, crowdIn } from './crowd.ts'
 import { type FigureRow, ownShare, processorSeconds } from './figures.ts'
 import { type Measured, plain, whole } from './servers.ts'
 
 const COUNT = Number(process.env.BENCH_CROWD ?? 2000)
 const WIDTH = 64
 const LOBBY = { type: 'global', id: 'lobby' }
+const PAGED_LOBBY = { type: 'global', id: 'paged' }
 
-type Figures = {
-  /** Sockets per second. */
-  readonly rate: number
+type Figures = CrowdFigures & {
   /** Processor time of each process, in ms per socket. */
   readonly spent: Readonly<Record<string, number>>
   readonly loadShare: number
 }
 
-const measure = async (server: Measured): Promise<Figures> => {
+const measure = async (
+  server: Measured,
+  { isPaged = false, space = LOBBY }: { readonly isPaged?: boolean; readonly space?: typeof LOBBY } = {},
+): Promise<Figures> => {
   const used = () => Object.entries(server.pids).map(([name, pid]) => [name, processorSeconds(pid)] as const)
   const before = new Map(used())
   const share = ownShare()
-  const rate = await crowdIn(server.url, { count: COUNT, width: WIDTH }, LOBBY, server.member)
+  const crowd = await crowdIn(server.url, { count: COUNT, width: WIDTH, isPaged }, space, server.member)
   const loadShare = share()
   const spent = Object.fromEntries(
     used().map(([name, seconds]) => [name, ((seconds - before.get(name)!) * 1000) / COUNT]),
   )
   const told = Object.entries(spent).map(([name, ms]) => `${name} ${ms.toFixed(2)} ms`)
+  const { allTold, firstPage } = crowd
   console.log(
-    `${server.name}: ${rate.toFixed(0)} sockets a second; processor a socket: ${told.join(', ')}; ` +
+    `${server.name}${isPaged ? ', people in pages' : ''}: ${crowd.rate.toFixed(0)} sockets a second` +
+      `${allTold === null ? '' : `, ${allTold.toFixed(0)} until all were told of all`}; ` +
+      `${firstPage === null ? '' : `first page p50 ${firstPage.p50.toFixed(0)}, p99 ${firstPage.p99.toFixed(0)} ms; `}` +
+      `${(crowd.bytes / 1e6).toFixed(0)} MB; processor a socket: ${told.join(', ')}; ` +
       `load ${(100 * loadShare).toFixed(0)} % of a core`,
   )
+  return { ...crowd, spent, loadShare }
+}
+const measureAlone = async (server: Measured): Promise<Figures> => {
+  const figures = await measure(server)
   await server.stop()
-  return { rate, spent, loadShare }
+  return figures
 }
 
-export const bench = async () => {
-  const silent = await measure({
-    ...(await plain(true)),
-    name: 'plain Socket.IO that tells nobody who is there',
-  })
-  const beside = await measure(await plain())
-  const server = await whole(COUNT)
-  const patched = await fetch(`${server.url}/api/spaces/global/lobby/settings`, {
+/** Resolves once the processes use less than 5 % of a core. */
+const atRest = async ({ pids }: Measured): Promise<void> => {
+  const used = () => Object.values(pids).reduce((sum, pid) => sum + processorSeconds(pid), 0)
+  for (let before = used(); ; ) {
+    await delay(1_000)
+    const now = used()
+    if (now - before < 0.05) return
+    before = now
+  }
+}
+
+/** Makes room for the whole crowd. */
+const enlarge = async (url: string, token: string, { type, id }: typeof LOBBY): Promise<void> => {
+  const patched = await fetch(`${url}/api/spaces/${type}/${id}/settings`, {
     method: 'PATCH',
-    headers: { authorization: `Bearer ${server.ownerToken}`, 'content-type': 'application/json' },
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     body: JSON.stringify({ max_users: COUNT + 10 }),
   })
   if (!patched.ok) throw new Error(`max_users could not be set: ${await patched.text()}`)
+}
+
+const GOAL_RATE = 1_500
+const GOAL_FIRST_PAGE_MS = 200
+
+const pagedRows = (paged: Figures): ReadonlyArray<FigureRow> => [
+  {
+    what: '… told of people in pages and counts, until all are told of all',
+    ours: `${paged.allTold!.toFixed(0)}/s, ${(paged.bytes / 1e6).toFixed(0)} MB`,
+    beside: '',
+    goal: `≥ ${GOAL_RATE}/s`,
+    met: paged.allTold! >= GOAL_RATE,
+  },
+  {
+    what: '… the first page of people, from asking to join, p50 / p99',
+    ours: `${paged.firstPage!.p50.toFixed(0)} / ${paged.firstPage!.p99.toFixed(0)} ms`,
+    beside: '',
+    goal: `≤ ${GOAL_FIRST_PAGE_MS} ms`,
+    met: paged.firstPage!.p99 <= GOAL_FIRST_PAGE_MS,
+  },
+]
+
+export const bench = async () => {
+  const silent = await measureAlone({
+    ...(await plain(true)),
+    name: 'plain Socket.IO that tells nobody who is there',
+  })
+  const beside = await measureAlone(await plain())
+  const server = await whole(COUNT)
+  for (const space of [LOBBY, PAGED_LOBBY]) await enlarge(server.url, server.ownerToken, space)
+  await atRest(server)
+  const paged = await measure(server, { isPaged: true, space: PAGED_LOBBY })
+  // They have left by then.
+  await atRest(server)
   const ours = await measure(server)
+  await server.stop()
   const row = (what: string, other: Figures, goal: string): FigureRow => ({
     what,
     ours: `${ours.rate.toFixed(0)}/s (${(ours.rate / other.rate).toFixed(2)})`,
@@ -56,6 +108,7 @@ export const bench = async () => {
   const rows = [
     row(`${COUNT} sockets connect and join one room`, beside, '≥ plain, same news'),
     row('… beside one that tells nobody who is there', silent, '≥ plain'),
+    ...pagedRows(paged),
   ]
   const notes =
     ours.rate >= silent.rate
@@ -65,5 +118,5 @@ export const bench = async () => {
             `that tells nobody ${silent.spent.server!.toFixed(2)} ms. Between them lie each join's command and event, ` +
             `the list of who is there for each who comes, and its news for each who is.`,
         ]
-  return { rows, figures: { ours, beside, silent }, notes }
+  return { rows, figures: { ours, paged, beside, silent }, notes }
 }

@@ -9,6 +9,7 @@ import {
   type Outlet,
   postToAll,
   tell,
+  tellCrowds,
   waitLeft,
 } from '../live-space.ts'
 import type { HeldSpace, LiveStreamKind } from './held-space.ts'
@@ -31,6 +32,8 @@ export const createTelling = (deps: {
   const { outlet, logger, metrics, onGap } = deps
   const touched = new Set<HeldSpace>()
   let later: NodeJS.Timeout | undefined
+  /** Of its own, since a crowd's count may wait longer than other news. */
+  let ticking: NodeJS.Timeout | undefined
 
   const resync = (live: LiveSpace, why: string, revision: bigint) => {
     logger.error({ space: live.key, revision: String(revision), why }, 'news that this server could not tell')
@@ -63,7 +66,7 @@ export const createTelling = (deps: {
   }
 
   const finishAll = (): void => {
-    for (const entry of touched) {
+    for (const entry of [...touched]) {
       const wait = waitLeft(entry.live)
       if (wait > 0) {
         later ??= setTimeout(() => {
@@ -75,11 +78,23 @@ export const createTelling = (deps: {
       touched.delete(entry)
       try {
         finish(entry.live, outlet)
+        const next = tellCrowds(entry.live, outlet)
+        if (next === 0) continue
+        touched.add(entry)
+        ticking ??= setTimeout(() => {
+          ticking = undefined
+          finishAll()
+        }, next)
       } catch (error) {
         resync(entry.live, reasonOf(error), entry.live.spaceSeq.last)
       }
     }
   }
 
-  return { take, finishAll, resync, stop: () => clearTimeout(later) }
+  const stop = (): void => {
+    clearTimeout(later)
+    clearTimeout(ticking)
+  }
+
+  return { take, finishAll, resync, stop }
 }

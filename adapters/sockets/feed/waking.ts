@@ -4,6 +4,7 @@ import { streamName } from '../../../domain/names.ts'
 import type { CommandError, Commands, EventLog } from '../../../domain/ports.ts'
 import { initialSpace } from '../../../domain/space/evolve.ts'
 import { sequence } from '../../../projections/live/sequence.ts'
+import { countAnew } from '../live-space.ts'
 import type { HeldSpace } from './held-space.ts'
 import type { Telling } from './telling.ts'
 
@@ -26,6 +27,7 @@ export const createWake =
     live.state = looked.right?.state ?? initialSpace()
     live.spaceSeq = sequence(looked.right?.revision ?? -1n)
     live.chatSeq = sequence(lastChat)
+    countAnew(live)
     commands.warm(live.space)
     const waiting = entry.waiting ?? []
     entry.waiting = null

@@ -88,6 +88,7 @@ export const createSpeaking = (deps: LanguageDeps) => {
       since: undefined,
       replaces: undefined,
       scene: undefined,
+      users: undefined,
     })
   }
 

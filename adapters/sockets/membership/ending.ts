@@ -37,7 +37,7 @@ export const hush = (member: Member, session: MemberSession): void => {
   session.hangUp?.()
   if (session.room === null) return
   member.line.leave(session.room)
-  listenOut(session.hold.live, session.subspace)
+  listenOut(session.hold.live, session.subspace, session.isPaged)
   session.room = null
 }
 

@@ -2,6 +2,7 @@
 import { type RoomKey, roomKey } from '../../../domain/names.ts'
 import type { Clock, EventLog } from '../../../domain/ports.ts'
 import { accessOf } from '../../../domain/space/access.ts'
+import { userOf } from '../../../projections/live/wire.ts'
 import { type Logger, reasonOf } from '../../observing.ts'
 import { type SharedTail, sharedTail } from '../frames.ts'
 import { type EntrySnapshot, listenIn } from '../live-space.ts'
@@ -19,6 +20,12 @@ const MAX_HELD = 10_000
 const MAX_HELD_BYTES = 1 << 20
 
 export type Enter = (member: Member, session: MemberSession, snapshot: EntrySnapshot) => void
+
+/** Oneself, who may not be on the first page. */
+const selfIn = ({ state }: EntrySnapshot, sessionId: string) => {
+  const session = state.sessions.get(sessionId)
+  return session === undefined ? null : userOf(session)
+}
 
 /** The start of `space-joined`, up to the part that is the same for everybody who enters. */
 const joinedStart = (
@@ -53,6 +60,7 @@ const joinedStart = (
     permission: access.role ?? 'access',
     revisions: { space: String(snapshot.revisions.space), chat: String(snapshot.revisions.chat) },
     resumed: said.resumed,
+    ...(member.isPaged ? { self: selfIn(snapshot, session.sessionId) } : {}),
     voice_relay: said.hasSfu,
     timestamp: now,
   }
@@ -71,14 +79,18 @@ export const createEntering = (deps: {
   readonly logger: Logger
 }): Enter => {
   const { sending, ending, clock, logger } = deps
-  const tails = new WeakMap<EntrySnapshot, SharedTail>()
+  const tails = {
+    all: new WeakMap<EntrySnapshot, SharedTail>(),
+    paged: new WeakMap<EntrySnapshot, SharedTail>(),
+  }
   const reads = createSharedReads(deps.log)
 
-  const tailOf = (snapshot: EntrySnapshot): SharedTail => {
-    let tail = tails.get(snapshot)
+  const tailOf = (snapshot: EntrySnapshot, isPaged: boolean): SharedTail => {
+    const known = isPaged ? tails.paged : tails.all
+    let tail = known.get(snapshot)
     if (tail === undefined) {
-      tail = sharedTail(`${snapshot.shared()}}]`)
-      tails.set(snapshot, tail)
+      tail = sharedTail(`${isPaged ? snapshot.sharedFirst() : snapshot.shared()}}]`)
+      known.set(snapshot, tail)
     }
     return tail
   }
@@ -93,16 +105,20 @@ export const createEntering = (deps: {
     const { member, since, snapshot } = missing
     const { live } = session.hold
     const { line } = member
-    const tail = tailOf(snapshot)
+    const tail = tailOf(snapshot, session.isPaged)
     const held: string[] = []
     let heldBytes = 0
-    const stop = sending.listen(room, (packets) => {
-      for (const packet of packets) {
-        held.push(packet)
-        heldBytes += packet.length
-      }
-      if (held.length > MAX_HELD || heldBytes > MAX_HELD_BYTES) line.sendElsewhere()
-    })
+    const stop = sending.listen(
+      room,
+      (packets) => {
+        for (const packet of packets) {
+          held.push(packet)
+          heldBytes += packet.length
+        }
+        if (held.length > MAX_HELD || heldBytes > MAX_HELD_BYTES) line.sendElsewhere()
+      },
+      session.isPaged,
+    )
     session.stopListening = stop
     const [fresh, resumed] = [start(false), start(true)]
     const until = snapshot.revisions
@@ -123,6 +139,7 @@ export const createEntering = (deps: {
         line.packets(held)
         stop()
         session.stopListening = null
+        sending.page(room, line.id, session.isPaged)
         line.join(room)
         session.unpack = deps.scenes.entered(member, room)
         // Movements in the meantime were sent only to members who were in already.
@@ -136,14 +153,15 @@ export const createEntering = (deps: {
     const { live } = session.hold
     const { line } = member
     const room: RoomKey = roomKey(live.space, snapshot.subspace)
-    const tail = tailOf(snapshot)
+    const tail = tailOf(snapshot, member.isPaged)
     // Only now does it leave the previous space: until here, a refusal leaves it where it was.
     const before = member.place as MemberSession | null
     if (before !== null && before !== session) void ending.leaveNow(member, before, 'left')
     hush(member, session)
     session.subspace = snapshot.subspace
     session.room = room
-    listenIn(live, snapshot.subspace)
+    session.isPaged = member.isPaged
+    listenIn(live, snapshot.subspace, session.isPaged)
     member.place = session
     const { since } = session
     const token = deps.tokenFor(member)
@@ -151,6 +169,7 @@ export const createEntering = (deps: {
       joinedStart(member, session, snapshot, { resumed, token, at: clock.now(), hasSfu: deps.hasSfu })
     if (since === null) {
       line.entered(start(false), tail)
+      sending.page(room, line.id, session.isPaged)
       line.join(room)
       session.unpack = deps.scenes.entered(member, room)
       session.arrived('entered')

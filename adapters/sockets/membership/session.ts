@@ -17,6 +17,8 @@ export type MemberSession = RoomPlace & {
   /** Ends its packed wire; null if it has none. */
   unpack: (() => void) | null
   isOver: boolean
+  /** Whether it hears its room in pages. */
+  isPaged: boolean
 }
 
 export const newSession = (of: {
@@ -36,6 +38,7 @@ export const newSession = (of: {
   unpack: null,
   hangUp: null,
   isOver: false,
+  isPaged: false,
 })
 
 /** Resolves when the session's own news has come back. */

@@ -121,6 +121,7 @@ export const join = async (space: string, options: JoinOptions = {}): Promise<Ro
     enter,
     greeting: () => ({
       scene: 'packed',
+      users: 'paged',
       ...(position === undefined ? {} : { position }),
       ...(avatar === undefined ? {} : { avatar_data: avatar }),
     }),

@@ -84,7 +84,7 @@ export const showPanel = (room: Room, options: { readonly voice: boolean }): Pan
     if (line !== undefined) line.textContent = text
   }
   const count = () => {
-    people.textContent = `${room.users.size} here`
+    people.textContent = `${room.count} here`
   }
   const offs = [
     room.on('chat-message', show),

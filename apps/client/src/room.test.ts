@@ -60,6 +60,39 @@ test('given two people in a room, then each knows the other, and hears what they
   assert.is(alice.users.size, 1)
 })
 
+test('given a crowd’s comings and goings, then the count is exact, and whoever is missing follows by pages', async ({
+  stub,
+  enter,
+}) => {
+  const [alice, bob] = [await enter(), await enter()]
+  assert.equal([alice.count, bob.count], [2, 2])
+  const person = (n: number) => ({
+    socketId: `s${n}`,
+    sessionId: `session-of-${n}`,
+    userAccount: `user${n}`,
+    guestId: null,
+  })
+  const told = next(alice, 'crowd-changed')
+  const crowd = { count: 4, joined: [person(1), person(2)], left: [], more: false }
+  stub.tell('crowd-changed', { ...crowd, revision: '100', timestamp: 't' })
+  await told
+  assert.equal([alice.count, alice.users.size], [4, 4])
+  const old = next(alice, 'user-joined')
+  stub.tell('user-joined', { ...person(2), revision: '99', timestamp: 't' })
+  await old
+  assert.is(alice.count, 4, 'the count had this one already')
+  const gone = next(alice, 'user-left')
+  stub.tell('user-left', { ...person(1), revision: '101', timestamp: 't' })
+  await gone
+  assert.equal([alice.count, alice.users.size], [3, 3])
+  const more = next(alice, 'users')
+  stub.tell('crowd-changed', { count: 2, joined: [], left: [], more: true, revision: '102', timestamp: 't' })
+  await more
+  assert.equal([alice.count, alice.users.has('s2')], [2, true])
+  await next(alice, 'users')
+  assert.equal([...alice.users.keys()], [alice.me?.socketId, bob.me?.socketId])
+})
+
 test('given moves, then the newest is sent at most 15 times a second, and others are drawn between what arrived', async ({
   enter,
 }) => {

@@ -47,6 +47,16 @@ export type RoomDeps = {
 const DURABLE_TRIES = 5
 /** How much of what was told is checked against the log's proofs. */
 const MOST_TOLD = 500
+/** In a large room the rest of the people is asked for after a while (ms), so that a crowd does not ask at once. */
+const LOOK_AFTER_MS = 1_000
+const LOOK_WITHIN_MS = 2_000
+const NO_MARKS = {
+  voice_enabled: false,
+  hand_raised: false,
+  hand_raised_since: null,
+  on_stage: false,
+  on_stage_since: null,
+}
 const NOT_OF_A_USER: ReadonlySet<string> = new Set([
   'revision',
   'timestamp',
@@ -65,6 +75,12 @@ export class Room extends Emitter<RoomEvents> {
   readonly #told: Array<{ readonly position: string; readonly own: boolean }> = []
   readonly voice: Voice
   #joined: Joined | null = null
+  #count = 0
+  /** Up to which revision of the space `#count` is right. */
+  #countAt = -1n
+  /** Who was met since the people are read page by page; null while they are not. */
+  #met: Set<string> | null = null
+  #looking: ReturnType<typeof setTimeout> | undefined
 
   constructor(deps: RoomDeps) {
     super()
@@ -94,9 +110,13 @@ export class Room extends Emitter<RoomEvents> {
   get where(): Where {
     return this.#deps.where
   }
-  /** By socket id, including the user. */
+  /** By socket id, including the user. In a room of more than 200 people the rest of them follows within seconds. */
   get users(): ReadonlyMap<string, User> {
     return this.#users
+  }
+  /** How many people are in the room, including those not in `users` yet. */
+  get count(): number {
+    return this.#count
   }
   /** What is in the room besides people, by id. */
   get entities(): ReadonlyMap<string, Entity> {
@@ -279,6 +299,11 @@ export class Room extends Emitter<RoomEvents> {
     this.#places.clear()
     this.#scene.joined(joined.scene)
     for (const user of joined.users) this.#arrived(user)
+    if (joined.self != null) this.#arrived(joined.self as User)
+    this.#count = joined.users_total ?? joined.users.length
+    this.#countAt = BigInt(joined.revisions.space)
+    this.#stopLooking()
+    if (this.#users.size < this.#count) this.#look()
     this.emit('space-joined', joined)
     this.emit('users', this.#users)
     this.#mover.again(performance.now())
@@ -307,12 +332,73 @@ export class Room extends Emitter<RoomEvents> {
     this.emit('cut', null)
   }
   ended(why: PresenceError): void {
+    this.#stopLooking()
     this.#mover.stop()
     this.voice.close()
     this.emit('end', why)
   }
 
+  /** Whoever came or went by this news counts, unless the count had it already. */
+  #counts(by: 1 | -1, { revision }: Json): void {
+    const at = BigInt(String(revision))
+    if (at <= this.#countAt) return
+    this.#count += by
+    this.#countAt = at
+  }
+  #stopLooking(): void {
+    clearTimeout(this.#looking)
+    this.#looking = undefined
+    this.#met = null
+  }
+  /** Reads in a while who is there. */
+  #look(): void {
+    this.#met = null
+    this.#looking ??= setTimeout(
+      () => {
+        this.#looking = undefined
+        this.#readPeople().catch((error) => {
+          if (error instanceof PresenceError && error.code === 'slow_down') this.#look()
+        })
+      },
+      LOOK_AFTER_MS + Math.random() * LOOK_WITHIN_MS,
+    )
+  }
+  /** Page by page; whoever was on no page and did not come meanwhile is gone. */
+  async #readPeople(): Promise<void> {
+    const met = new Set<string>()
+    this.#met = met
+    for (let after: unknown = ''; after !== null; ) {
+      const page = await this.#deps.session.ask('users-page', after === '' ? {} : { after: String(after) })
+      if (this.#met !== met) return
+      for (const user of page.users as ReadonlyArray<User>) this.#came(user)
+      after = page.next
+    }
+    this.#met = null
+    for (const { socketId, sessionId } of this.#users.values()) if (!met.has(sessionId)) this.#gone(socketId)
+    this.emit('users', this.#users)
+  }
+  /** Learned from a page, or from a crowd's news. */
+  #came(user: User): void {
+    const isNew = this.#users.get(user.socketId)?.sessionId !== user.sessionId
+    this.#arrived(user)
+    if (isNew) this.voice.heard('user-joined', user)
+  }
+  #gone(socketId: string): void {
+    const user = this.#users.get(socketId)
+    this.#users.delete(socketId)
+    this.#places.gone(socketId)
+    if (user !== undefined) this.voice.heard('user-left', user)
+  }
+  #crowd({ count, joined, left, more, revision }: Told['crowd-changed']): void {
+    const gone = new Set(left)
+    for (const { socketId, sessionId } of this.#users.values()) if (gone.has(sessionId)) this.#gone(socketId)
+    for (const user of joined) this.#came(user)
+    this.#count = count
+    if (BigInt(revision) > this.#countAt) this.#countAt = BigInt(revision)
+    if (more) this.#look()
+  }
   #arrived(user: User): void {
+    this.#met?.add(user.sessionId)
     this.#users.set(user.socketId, user)
     const pose = poseIn(user)
     if (pose !== null) this.#places.arrived(user.socketId, pose, this.#deps.now())
@@ -324,20 +410,21 @@ export class Room extends Emitter<RoomEvents> {
       this.#told.push({ position, own: (user_account ?? guest_id) === this.identity?.id })
     switch (type as keyof Told) {
       case 'user-joined':
+        this.#counts(1, message)
         this.#arrived({
-          voice_enabled: false,
-          hand_raised: false,
-          hand_raised_since: null,
-          on_stage: false,
-          on_stage_since: null,
+          ...NO_MARKS,
           connected_at: String(message.timestamp),
           ...message,
         } as unknown as User)
         this.#mover.again(performance.now())
         break
       case 'user-left':
+        this.#counts(-1, message)
         this.#users.delete(socketId)
         this.#places.gone(socketId)
+        break
+      case 'crowd-changed':
+        this.#crowd(message as unknown as Told['crowd-changed'])
         break
       case 'voice-state':
       case 'hand-state':

@@ -41,6 +41,13 @@ const NO_MARKS = {
   on_stage_since: null,
 }
 
+const everybodyIn = (people: ReadonlySet<Person>): ReadonlyArray<Json> =>
+  [...people].filter(({ isIn }) => isIn).map(({ user }) => ({ ...NO_MARKS, ...user }))
+const pageOf = (people: ReadonlySet<Person>): Json => {
+  const users = everybodyIn(people)
+  return { users, users_total: users.length, next: null }
+}
+
 /** The room's entities: who owns each, its components, whether it is pinned. */
 const createScene = (toAll: (news: Json) => void, next: () => number) => {
   const entities = new Map<string, Json>()
@@ -112,7 +119,7 @@ export const createStub = (): Stub => {
     person.user = { ...who(person), position, avatar_data }
     toAll({ type: 'user-joined', ...person.user, ...next('space') })
     person.isIn = true
-    const users = [...people].filter(({ isIn }) => isIn).map(({ user }) => ({ ...NO_MARKS, ...user }))
+    const users = everybodyIn(people)
     person.events.onMessage({
       type: 'space-joined',
       success: true,
@@ -134,6 +141,8 @@ export const createStub = (): Stub => {
     switch (type) {
       case 'join-space':
         return enter(person, asked)
+      case 'users-page':
+        return pageOf(people)
       case 'leave-space':
         return gone(person, 'left')
       case 'chat-message': {

@@ -15,7 +15,12 @@ export type Sent = {
     }
     readonly replaces?: string
     readonly scene?: 'json' | 'packed'
+    readonly users?: 'all' | 'paged'
     readonly room_data?: boolean
+  }
+  /** Asks who is in the socket’s room, 200 at a time: the answer has users, users_total, revision, and next, which after takes for the next page (null if nobody follows). Whoever is there all the while is on exactly one page. */
+  readonly 'users-page': {
+    readonly after?: string
   }
   /** Leaves. */
   readonly 'leave-space': Readonly<Record<string, unknown>>
@@ -286,6 +291,21 @@ export type Told = {
       readonly on_stage_since: string | null
       readonly connected_at: string
     }>
+    readonly users_total?: number
+    readonly self?: {
+      readonly socketId: string
+      readonly sessionId: string
+      readonly userAccount: string | null
+      readonly guestId: string | null
+      readonly position: unknown
+      readonly avatar_data: unknown
+      readonly voice_enabled: boolean
+      readonly hand_raised: boolean
+      readonly hand_raised_since: string | null
+      readonly on_stage: boolean
+      readonly on_stage_since: string | null
+      readonly connected_at: string
+    }
     readonly settings: {
       readonly chat_enabled: boolean
       readonly voice_enabled: boolean
@@ -342,6 +362,28 @@ export type Told = {
     readonly position: unknown
     readonly avatar_data: unknown
     readonly reason: string
+    readonly revision: string
+    readonly timestamp: string
+  }
+  /** Who came and went in a room of more than 100, for those who joined with users: paged, instead of user-joined and user-left. count is how many are there now; of those who came, joined has the newest 50, and left has the session ids of 500 who went at most. more: there were others, whom users-page has. */
+  readonly 'crowd-changed': {
+    readonly count: number
+    readonly joined: ReadonlyArray<{
+      readonly socketId: string
+      readonly sessionId: string
+      readonly userAccount: string | null
+      readonly guestId: string | null
+      readonly position: unknown
+      readonly avatar_data: unknown
+      readonly voice_enabled: boolean
+      readonly hand_raised: boolean
+      readonly hand_raised_since: string | null
+      readonly on_stage: boolean
+      readonly on_stage_since: string | null
+      readonly connected_at: string
+    }>
+    readonly left: ReadonlyArray<string>
+    readonly more: boolean
     readonly revision: string
     readonly timestamp: string
   }

@@ -52,7 +52,7 @@ export class Roster {
 }
 
 /** A room in which somebody asked for pages. */
-export type Crowd = {
+export type CountedRoom = {
   readonly roster: Roster
   /** How many sockets here asked for pages. */
   hearers: number
@@ -66,7 +66,7 @@ export type Crowd = {
   dueAt: number
 }
 
-export const crowdOf = (state: SpaceState, subspace: string, hearers = 0): Crowd => ({
+export const crowdOf = (state: SpaceState, subspace: string, hearers = 0): CountedRoom => ({
   roster: new Roster(state, subspace),
   hearers,
   changed: new Set(),
@@ -79,7 +79,7 @@ export const isComing = ({ event }: News): boolean => event === 'user-joined' ||
 
 /** Takes a coming or going into the roster. In a large room it is told with others in one frame; in a small one, or if
  *  nothing else waits, as itself. */
-export const count = (crowd: Crowd, coming: News): void => {
+export const count = (crowd: CountedRoom, coming: News): void => {
   const { sessionId, revision, timestamp } = coming.payload
   const id = String(sessionId)
   const wasLarge = crowd.roster.size > FEW_PEOPLE
@@ -97,19 +97,19 @@ export const count = (crowd: Crowd, coming: News): void => {
 }
 
 /** A room's people: its sessions, and their latest positions where these are known. */
-export type People = {
+export type RoomPeople = {
   readonly state: SpaceState
   readonly positions: ReadonlyMap<string, Position>
   readonly subspace: string
 }
-export const personOf = ({ positions }: Pick<People, 'positions'>, session: Session) => {
+export const personOf = ({ positions }: Pick<RoomPeople, 'positions'>, session: Session) => {
   const position = positions.get(session.sessionId)
   const user = userOf(session)
   return position === undefined ? user : { ...user, position }
 }
 
 /** `crowd-changed` with everything since the last one: of those who came the newest, and most of those who left. */
-export const crowdChanged = (people: People, crowd: Crowd): News => {
+export const crowdChanged = (people: RoomPeople, crowd: CountedRoom): News => {
   const joined: Session[] = []
   const left: string[] = []
   for (const id of crowd.changed) {
@@ -133,8 +133,8 @@ export const crowdChanged = (people: People, crowd: Crowd): News => {
 /** The same news for those who asked for pages: no coming that is counted, and the count before the next news of the
  *  space, so that what they have heard has no gaps. Undefined if it is the same. */
 export const pagedNews = (
-  people: People,
-  crowd: Crowd,
+  people: RoomPeople,
+  crowd: CountedRoom,
   news: ReadonlyArray<News>,
 ): ReadonlyArray<News> | undefined => {
   if (crowd.changed.size === 0 && crowd.counted.size === 0) return undefined
@@ -157,7 +157,7 @@ const stands = ({ opened, grants }: SpaceState, { account, voice, stage, hand }:
 /** The people whom a newcomer is told first: the owner and moderators, speakers, raised hands, and then the newest; and how
  *  many there are in all. */
 export const firstPage = (
-  people: People,
+  people: RoomPeople,
 ): { readonly total: number; readonly users: ReadonlyArray<Session> } => {
   const { state, subspace } = people
   const first: Session[] = []

@@ -12,7 +12,7 @@ import { type Sequence, sequence } from '../../projections/live/sequence.ts'
 import type { KickedNotice, News } from '../../projections/live/wire.ts'
 import type { Position } from '../redis/position.ts'
 import {
-  type Crowd,
+  type CountedRoom,
   count,
   crowdChanged,
   crowdOf,
@@ -71,7 +71,7 @@ export type LiveSpace = {
   /** The number of local listeners of each subspace. */
   readonly rooms: Map<string, number>
   /** Of each subspace in which somebody here asked for pages. */
-  readonly crowds: Map<string, Crowd>
+  readonly crowds: Map<string, CountedRoom>
   /** News that is not sent yet, by subspace, in order. */
   readonly outbox: Map<string, News[]>
   /** Sessions that get a snapshot when the batch is done, and their subspace. */

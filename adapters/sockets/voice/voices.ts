@@ -63,17 +63,10 @@ export const createVoices = (deps: VoicesDeps): Voices => {
   return sfu === null ? withoutSfu : withSfu(sfu, deps)
 }
 
-const withSfu = (sfu: Sfu, deps: VoicesDeps): Voices => {
-  const { members, feed, commands, clock, ids, logger } = deps
-  const rooms = new Map<RoomKey, Map<string, Connected>>()
-  const routing = new Set<RoomKey>()
-  /** Until when (ms) rooms that lost the SFU stay as they are. */
-  const resting = new Map<RoomKey, number>()
-  const takeReport = takeReports({ sfu, commands, ids, clock, logger })
-  const restMs = deps.restMs ?? REST_MS
-
-  /** What the SFU must do is tried until it does it or is gone; `stillDue`: nothing has changed since. */
-  const surely = async (
+/** What the SFU must do is tried until it does it or is gone; `stillDue`: nothing has changed since. */
+const trying =
+  (logger: Logger) =>
+  async (
     what: string,
     task: () => Promise<E.Either<SfuError, void>>,
     stillDue: () => boolean,
@@ -85,6 +78,17 @@ const withSfu = (sfu: Sfu, deps: VoicesDeps): Voices => {
       else await new Promise<void>((resolve) => void setTimeout(resolve, ms).unref())
     }
   }
+
+const withSfu = (sfu: Sfu, deps: VoicesDeps): Voices => {
+  const { members, feed, commands, clock, ids, logger } = deps
+  const rooms = new Map<RoomKey, Map<string, Connected>>()
+  const routing = new Set<RoomKey>()
+  /** Until when (ms) rooms that lost the SFU stay as they are. */
+  const resting = new Map<RoomKey, number>()
+  const takeReport = takeReports({ sfu, commands, ids, clock, logger })
+  const restMs = deps.restMs ?? REST_MS
+
+  const surely = trying(logger)
   const remove = (who: Participant): void =>
     void surely('a participant is to be disconnected', sfu.remove(who), () => !isConnected(who))
   const isConnected = ({ room, sessionId }: Participant): boolean => rooms.get(room)?.has(sessionId) === true
@@ -121,6 +125,14 @@ const withSfu = (sfu: Sfu, deps: VoicesDeps): Voices => {
     if (wanted === via || (wanted === 'sfu' && (resting.get(room) ?? 0) > clock.now())) return
     route(space, subspace, room)
   }
+  const tellSpeak = async (who: Participant, one: Connected): Promise<void> => {
+    const { maySpeak } = one
+    const isHere = () => rooms.get(who.room)?.get(who.sessionId) === one
+    const isDue = () => isHere() && one.maySpeak === maySpeak
+    await surely('who may speak', sfu.maySpeak(who, maySpeak), isDue)
+    // It may have reached the SFU after what was said later.
+    if (isHere() && one.maySpeak !== maySpeak) await tellSpeak(who, one)
+  }
   /** Takes from members, or gives them, what the state says now. */
   const apply = (room: RoomKey): void => {
     const connected = rooms.get(room)
@@ -137,8 +149,7 @@ const withSfu = (sfu: Sfu, deps: VoicesDeps): Voices => {
       const maySpeak = state.sessions.get(sessionId)?.voice === true
       if (maySpeak === one.maySpeak) continue
       one.maySpeak = maySpeak
-      const isDue = () => rooms.get(room)?.get(sessionId) === one && one.maySpeak === maySpeak
-      void surely('who may speak', sfu.maySpeak({ room, sessionId }, maySpeak), isDue)
+      void tellSpeak({ room, sessionId }, one)
     }
   }
   const occupied = (): Set<RoomKey> => {

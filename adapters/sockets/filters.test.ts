@@ -88,4 +88,51 @@ test('given a held message, when it is dropped, then its writer is told why, and
   await frank.until('it', ({ event, payload }) => event === 'chat-message' && payload.content === 'gosh')
   assert.not(frank.heard.some(({ event }) => event.startsWith('message-')))
 })
+test('given a writer who was away, when they join with since, then they are told what filters did about their messages meanwhile, and nobody else is', async ({
+  one,
+  two,
+}) => {
+  const [alice, frank, erin] = [
+    await enter(one, 'alice'),
+    await enter(two, 'frank'),
+    await enter(two, 'erin'),
+  ]
+  const since = frank.of('space-joined').at(-1).revisions
+  const said = await alice.ask('filter-set', { filter_id: 'heck', words: ['heck'], acts: ['hold'] })
+  assert.is(said.ok, true)
+  const [waits, goes] = [
+    await frank.ask('chat-message', { content: 'heck' }),
+    await frank.ask('chat-message', { content: 'oh heck' }),
+  ]
+  assert.equal([waits.held, goes.held], [true, true])
+  assert.is((await alice.ask('message-drop', { message_id: goes.message_id, reason: 'no' })).ok, true)
+  frank.close()
+  for (const [who, told] of [
+    [
+      'frank',
+      [
+        `message-held ${waits.message_id}`,
+        `message-held ${goes.message_id}`,
+        `message-dropped ${goes.message_id}`,
+      ],
+    ],
+    ['erin', []],
+  ] as const) {
+    const back = await two.connect(`account:${who}`)
+    assert.is((await back.ask('join-space', { ...ROOM, since })).ok, true)
+    await alice.ask('chat-message', { content: `welcome ${who}` })
+    await back.until(
+      'it',
+      ({ event, payload }) => event === 'chat-message' && payload.content === `welcome ${who}`,
+    )
+    assert.is(back.of('space-joined')[0].resumed, true)
+    const own = back.heard.filter(({ event }) => event.startsWith('message-'))
+    assert.equal(
+      own.map(({ event, payload }) => `${event} ${payload.message_id}`),
+      told,
+    )
+    back.close()
+  }
+  erin.close()
+})
 test.run()

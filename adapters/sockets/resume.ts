@@ -2,6 +2,7 @@
 
 import type { ChatEvent } from '../../domain/chat/events.ts'
 import type { Decoded } from '../../domain/codec.ts'
+import type { Subject } from '../../domain/identity.ts'
 import type { SpaceRef } from '../../domain/names.ts'
 import { type SpaceEvent, spaceEntry } from '../../domain/space/events.ts'
 import { evolveSpace, initialSpace } from '../../domain/space/evolve.ts'
@@ -14,6 +15,8 @@ import type { SharedReads } from './shared-reads.ts'
 export type Revisions = { readonly space: bigint; readonly chat: bigint }
 
 export type Missed = {
+  /** Who missed it: filters have news for them alone. */
+  readonly subject: Subject
   readonly space: SpaceRef
   readonly subspace: string
   readonly since: Revisions
@@ -78,8 +81,9 @@ const lookBack = async (
   return found
 }
 
-const heardIn = (subspace: string, delivery: Delivery): News | null => {
+const heardBy = ({ subject, subspace }: Missed, delivery: Delivery): News | null => {
   if (delivery.kind === 'space') return delivery.news
+  if (delivery.kind === 'subject') return delivery.subject === subject ? delivery.news : null
   return delivery.kind === 'room' && delivery.subspace === subspace ? delivery.news : null
 }
 
@@ -103,7 +107,7 @@ const asItReadsNow = (events: ReadonlyArray<ChatDecoded>): ReadonlyArray<ChatDec
 
 /** The missed news in the order of the log. Null if it can't be determined exactly: too much, too long ago, or from another log. */
 export const missedNews = async (reads: SharedReads, missed: Missed): Promise<ReadonlyArray<News> | null> => {
-  const { space, subspace, since, until } = missed
+  const { space, since, until } = missed
   const [spaceCount, chatCount] = [until.space - since.space, until.chat - since.chat]
   if (spaceCount < 0n || chatCount < 0n || spaceCount > MAX_MISSED || chatCount > MAX_MISSED) return null
   const [spaceEvents, chatEvents] = await Promise.all([
@@ -131,14 +135,14 @@ export const missedNews = async (reads: SharedReads, missed: Missed): Promise<Re
   let state = { ...initialSpace(), sessions: sessions as ReadonlyMap<string, Session> }
   for (const decoded of spaceEvents as ReadonlyArray<SpaceDecoded>) {
     for (const delivery of spaceNews(state.sessions, decoded.event, decoded)) {
-      const news = heardIn(subspace, delivery)
+      const news = heardBy(missed, delivery)
       if (news !== null) heard.push({ position: decoded.position, news })
     }
     state = evolveSpace(state, decoded.event)
   }
   for (const decoded of asItReadsNow(chatEvents as ReadonlyArray<ChatDecoded>)) {
     const delivery = chatNews(decoded.event, decoded)
-    const news = delivery === null ? null : heardIn(subspace, delivery)
+    const news = delivery === null ? null : heardBy(missed, delivery)
     if (news !== null) heard.push({ position: decoded.position, news })
   }
   // Sorting is stable, so that events of one append keep their order even if they share a position.

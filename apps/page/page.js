@@ -154,9 +154,18 @@ socket.on('chat-reaction', (reaction) => {
   atRevision('chat', reaction.revision)
   countReaction(reaction.message_id, reaction.emoji, nameOf(reaction), reaction.removed)
 })
-socket.on('message-held', () => notice('Your message waits for a moderator of this room.'))
-socket.on('message-dropped', ({ reason }) => notice(`A moderator did not let your message through${reason ? `: ${reason}` : '.'}`))
-socket.on('chat-muted', ({ until }) => notice(`You may not write here until ${new Date(until).toLocaleTimeString()}.`))
+socket.on('message-held', ({ revision }) => {
+  atRevision('chat', revision)
+  notice('Your message waits for a moderator of this room.')
+})
+socket.on('message-dropped', ({ reason, revision }) => {
+  atRevision('chat', revision)
+  notice(`A moderator did not let your message through${reason ? `: ${reason}` : '.'}`)
+})
+socket.on('chat-muted', ({ until, revision }) => {
+  atRevision('chat', revision)
+  notice(`You may not write here until ${new Date(until).toLocaleTimeString()}.`)
+})
 socket.on('hand-state', (hand) => {
   atRevision('space', hand.revision)
   const user = state.people.get(hand.socketId)

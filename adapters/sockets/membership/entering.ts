@@ -123,7 +123,8 @@ export const createEntering = (deps: {
     const [fresh, resumed] = [start(false), start(true)]
     const until = snapshot.revisions
     const sessions = new Map(snapshot.state.sessions)
-    missedNews(reads, { space: live.space, subspace: snapshot.subspace, since, until, sessions })
+    const { subspace } = snapshot
+    missedNews(reads, { subject: member.caller.id, space: live.space, subspace, since, until, sessions })
       .catch((error) => {
         logger.warn({ space: live.key, error: reasonOf(error) }, 'what a client missed could not be read')
         return null

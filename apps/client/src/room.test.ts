@@ -156,6 +156,21 @@ test('given a lost connection, then it comes back by itself with what was missed
   assert.is(await said, (await heard).message_id)
 })
 
+test('given a message of one’s own that a filter held, when the connection is lost, then what was missed still comes', async ({
+  stub,
+  enter,
+}) => {
+  const room = await enter()
+  for (let n = 0; n < 5; n += 1) await room.say(`message ${n}`)
+  // A revision of the chat, which has more than the room's own events.
+  stub.tell('message-held', { message_id: crypto.randomUUID(), subspace: 'main', revision: '4' })
+  await room.say('another')
+  const cut = next(room, 'cut')
+  stub.cut()
+  await cut
+  assert.is((await next(room, 'back')).resumed, true)
+})
+
 test('given somebody who is kicked, then the session is over and does not come back', async ({
   stub,
   enter,

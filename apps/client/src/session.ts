@@ -245,7 +245,8 @@ export class Session {
   /** The last revisions seen, from which to continue after a lost connection. */
   #remember(type: string, { revision }: Json): void {
     if (typeof revision !== 'string' || this.#last === null) return
-    const stream = type.startsWith('chat-') ? 'chat' : 'space'
+    // News of what filters did about one's own messages is of the chat, too.
+    const stream = /^(chat|message)-/.test(type) ? 'chat' : 'space'
     if (BigInt(revision) > BigInt(this.#last[stream])) this.#last[stream] = revision
   }
   #refused(error: PresenceError): void {

@@ -92,6 +92,9 @@ export const createStub = (): Stub => {
     revision: String(++revisions[stream]),
     timestamp: timestamp(),
   })
+  /** Nobody can have seen more than there is: a server would give them a fresh state. */
+  const isKnown = (since: Json | undefined): boolean =>
+    since !== undefined && Number(since.space) <= revisions.space && Number(since.chat) <= revisions.chat
   const toAll = (message: Json, but?: Person): void => {
     for (const one of people) if (one.isIn && one !== but) later(() => one.events.onMessage(message))
   }
@@ -133,7 +136,7 @@ export const createStub = (): Stub => {
       scene: { entities: Object.fromEntries(scene.entities), avatars: {} },
       permission: 'access',
       revisions: { space: String(revisions.space), chat: String(revisions.chat) },
-      resumed: 'since' in asked,
+      resumed: isKnown(asked.since as Json | undefined),
       timestamp: timestamp(),
     })
   }

@@ -19,18 +19,47 @@ import { processorMs } from './processor.ts'
 const SAID = 5_000
 /** As many as DLUX has today, twice over. */
 const POSTS = 100_000
-const TIMES = { costly: 50, lasting: 8, search: 15, export: 6, rooms: 50, page: 100, other: 100 }
+const TIMES = {
+  costly: 50,
+  lasting: 8,
+  search: 15,
+  export: 6,
+  asked: 6,
+  file: 4,
+  rooms: 50,
+  page: 100,
+  said: 100,
+  other: 100,
+}
 /** The default of `requestsPerMinute`. */
 const PER_MINUTE = 6_000
 /** A quarter of a core; half a core for requests that every visitor makes. */
-const GOAL_SECONDS = { costly: 15, lasting: 15, search: 15, export: 15, rooms: 15, page: 30, other: 30 }
+const GOAL_SECONDS = {
+  costly: 15,
+  lasting: 15,
+  search: 15,
+  export: 15,
+  asked: 15,
+  file: 15,
+  rooms: 15,
+  page: 30,
+  said: 30,
+  other: 30,
+}
+/** Files of one's own data that somebody may take at once. */
+const FILES = 20
+/** Messages that an account may say in a minute. */
+const SAID_PER_MINUTE = 1_240
 const PER = {
   costly: COSTLY_PER_MINUTE,
   lasting: COSTLY_PER_MINUTE,
   search: COSTLY_PER_MINUTE / WORTH.search,
   export: COSTLY_PER_MINUTE / WORTH.export,
+  asked: COSTLY_PER_MINUTE / WORTH.export,
+  file: FILES,
   rooms: COSTLY_PER_MINUTE,
   page: PAGES_PER_MINUTE,
+  said: SAID_PER_MINUTE,
   other: PER_MINUTE,
 }
 
@@ -82,6 +111,30 @@ const tickets = async (http: Http) => {
   }
 }
 
+const ROOM = '/api/spaces/global/lobby'
+/** As many filters as a room may have, each with as many words, about as long as all of them may be together; and bans, to be
+ *  given as a list. */
+const ruled = async (http: Http): Promise<void> => {
+  const put = async (url: string, payload: object): Promise<void> => {
+    const answer = await http.app.inject({ method: 'PUT', url, payload, headers: http.bearer('admin-one') })
+    if (answer.statusCode !== 200) throw new Error(`${url}: ${answer.body}`)
+  }
+  for (let n = 0; n < 20; n += 1)
+    await put(`${ROOM}/filters/filter-${n}`, {
+      words: Array.from({ length: 200 }, (_, word) => `q${(200 * n + word).toString(36)}`),
+      acts: ['report'],
+    })
+  for (let n = 0; n < 300; n += 1) await put(`${ROOM}/bans/banned-${n}`, { reason: 'a reason' })
+  await http.settled()
+}
+/** What a POST sends. */
+const bodyOf = (path: string): object =>
+  path.endsWith('/what-if')
+    ? { from: '2020-01-01T00:00:00Z', to: '2099-01-01T00:00:00Z', settings: { slow_mode_seconds: 60 } }
+    : path.endsWith('/messages')
+      ? { content: `${'the room is full of stars tonight '.repeat(56)}${randomUUID()}` }
+      : {}
+
 export const computedByOneAddress = async () => {
   const http = await testHttp({}, undefined, { checked: false })
   try {
@@ -107,7 +160,10 @@ export const computedByOneAddress = async () => {
     await pool.end()
     const auditor = { ...http.bearer('auditor') }
     const guest = { ...http.guest() }
-    const room = '/api/spaces/global/lobby'
+    const alice = { ...http.bearer('alice') }
+    const room = ROOM
+    await ruled(http)
+    await http.app.inject({ url: '/api/audit/checkpoint' })
     const calls = [
       ['search the record for a word', 'search', auditor, () => '/api/audit?text=word%204711'],
       [
@@ -133,6 +189,17 @@ export const computedByOneAddress = async () => {
       ['the last messages', 'page', guest, () => '/api/chat/global/lobby/messages?limit=100'],
       ['a join by REST', 'other', guest, () => `POST ${room}/join`],
       ['an export of 5,000 rows', 'export', auditor, () => '/api/audit?format=csv'],
+      ['what if, of 5,000 events', 'asked', auditor, () => `POST ${room}/what-if`],
+      ['a tile of the tree', 'other', guest, () => '/tlog/tile/0/000'],
+      ['what is held on somebody (me)', 'costly', alice, () => '/api/me'],
+      ['all of one’s data, with 5,000 messages, as a file', 'file', alice, () => '/api/me/data'],
+      ['300 bans as a list', 'costly', auditor, () => `${room}/ban-list`],
+      [
+        'a message of 1,940 characters in a room with 20 filters of 200 words',
+        'said',
+        alice,
+        () => 'POST /api/chat/global/lobby/messages',
+      ],
     ] as const
     const rows = []
     for (const [what, kind, headers, url] of calls) {
@@ -145,7 +212,7 @@ export const computedByOneAddress = async () => {
             method: isPost ? 'POST' : 'GET',
             url: path.replace('POST ', ''),
             headers,
-            ...(isPost ? { payload: {} } : {}),
+            ...(isPost ? { payload: bodyOf(path) } : {}),
           })
         let answer = await ask()
         // A machine that is busy with other work turns requests away for a while.
@@ -166,11 +233,13 @@ export const computedByOneAddress = async () => {
       // What lasts is paid for by its length too.
       const each = COSTLY_PER_MINUTE / PER[kind] + characters / PAID_CHARACTERS
       const times =
-        kind === 'rooms'
-          ? Math.floor(COSTLY_PER_MINUTE / (1 + ms / CHARGED_MS))
-          : kind === 'lasting' || kind === 'export'
-            ? Math.floor(COSTLY_PER_MINUTE / each)
-            : PER[kind]
+        kind === 'asked'
+          ? Math.floor(COSTLY_PER_MINUTE / (WORTH.export + ms / CHARGED_MS))
+          : kind === 'rooms'
+            ? Math.floor(COSTLY_PER_MINUTE / (1 + ms / CHARGED_MS))
+            : kind === 'lasting' || kind === 'export'
+              ? Math.floor(COSTLY_PER_MINUTE / each)
+              : PER[kind]
       const seconds = (ms * times) / 1_000
       console.log(`${what}: ${ms.toFixed(1)} ms`)
       rows.push({

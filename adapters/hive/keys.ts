@@ -12,10 +12,11 @@ const HALF_ORDER = Buffer.from('7fffffffffffffffffffffffffffffff5d576e7357a4501d
 /** Loaded with the first key that is read: it computes tables of its own for 20 ms, which no start needs. */
 const hiveTx = (): typeof import('hive-tx') => require('hive-tx')
 
-/** From `STM…`; null if it is not a key in that form. */
+/** From `STM…`; null if it is not a key in that form. Throws if the library is missing: then nobody knows which keys are good. */
 export const keyObject = (key: string): KeyObject | null => {
+  const { PublicKey } = hiveTx()
   try {
-    const point = Buffer.from(hiveTx().PublicKey.fromString(key).key)
+    const point = Buffer.from(PublicKey.fromString(key).key)
     return createPublicKey({ key: Buffer.concat([SPKI_HEAD, point]), format: 'der', type: 'spki' })
   } catch {
     return null

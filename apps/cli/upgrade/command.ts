@@ -33,7 +33,7 @@ export const toldOf = ({ migrations, log }: UpgradeCheck): ReadonlyArray<string>
   )
   if (fresh.length > 0)
     lines.push(
-      'That is not taken back, and need not be: migrations only add, and the version before goes on with such tables.',
+      'That can’t be undone, and the projector of the version before does not start with such tables. Dump the database first (pg_dump); the way back is to restore that, which then catches up with the log by itself.',
     )
   if (log === null)
     lines.push('Log: another server’s. Whether a newer one of it can be taken back, its own notes say.')

@@ -51,6 +51,14 @@ upgrades(
     }
   },
 )
+upgrades(
+  'given migrations that are to run, then it says that the version before does not start with them',
+  async () => {
+    const told = toldOf({ migrations: { fresh: ['9998_next.sql'], trouble: null }, log: null }).join('\n')
+    assert.match(told, /1 migration at its start: 9998_next.sql/)
+    assert.match(told, /can’t be undone.*does not start with such tables.*restore/)
+  },
+)
 upgrades('given tables of a newer version, then it refuses', async ({ database }) => {
   await sql(database.url, "INSERT INTO schema_migrations VALUES ('9999_newer.sql', 'x')")
   const { code, out } = await run('--check')

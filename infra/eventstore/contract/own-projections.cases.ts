@@ -155,6 +155,57 @@ const emitting = (test: Add): void => {
   })
 }
 
+/** Whatever one emits that can't be written ends that one, and nobody else's appends. */
+const refusedEmits = (test: Add): void => {
+  for (const [what, query, why] of [
+    [
+      'an event that is too large to be read',
+      "emit('STREAM-out', 'Large', { text: 'x'.repeat(2 ** 20) })",
+      /more than 1048576 bytes/,
+    ],
+    [
+      'tens of thousands of events at once',
+      "for (let n = 0; n < 25_000; n++) emit('STREAM-out', 'One', n)",
+      /more than 20000 events/,
+    ],
+    ['what is no event', 'Object.prototype.toJSON = () => null', /can’t be read/],
+    ['to metadata', "emit('$$STREAM', '$metadata', { $maxCount: 1 })", /nothing may be emitted/],
+  ] as const)
+    test(`given one that emits ${what}, then it is faulted, and others append as before`, async (kit) => {
+      const [name, stream] = [unique('p'), unique()]
+      const body = query.replace('STREAM', stream)
+      await kit.client.createProjection(name, `fromStream('${stream}').when({ $any() { ${body} } })`, {
+        emitEnabled: true,
+      })
+      await kit.append(stream, kit.events(1))
+      await becomes(statusOf(kit, name), 'Faulted')
+      assert.match((await kit.client.getProjectionStatus(name)).stateReason, why)
+      await kit.append(stream, kit.events(1))
+      assert.is((await failure(kit.read(`${stream}-out`))).type, 'stream-not-found')
+    })
+  test('given results that are to be written to metadata, then it is faulted', async (kit) => {
+    const [name, stream] = [unique('p'), unique()]
+    await kit.client.createProjection(
+      name,
+      `fromStream('${stream}').when({ $any: () => 1 }).outputTo('$$${stream}')`,
+    )
+    await kit.append(stream, kit.events(1))
+    await becomes(statusOf(kit, name), 'Faulted')
+  })
+  test('given names that differ in halves of characters only, then both events are there, and others append as before', async (kit) => {
+    const [name, stream] = [unique('p'), unique()]
+    await kit.client.createProjection(
+      name,
+      `fromStream('${stream}').when({ $any() { emit('${stream}-\\ud800', 'One', {}); emit('${stream}-\\ud801', 'One', {}) } })`,
+      { emitEnabled: true },
+    )
+    await kit.append(stream, kit.events(1))
+    await becomes(typesIn(kit, `${stream}-\ufffd`), ['One', 'One'])
+    await kit.append(stream, kit.events(1))
+    assert.is(await statusOf(kit, name)(), 'Running')
+  })
+}
+
 const life = (test: Add): void => {
   test('given one that is stopped, when it is enabled again, then it goes on where it was', async (kit) => {
     const [name, stream] = [unique('p'), unique()]
@@ -237,7 +288,7 @@ const life = (test: Add): void => {
 contract(
   'projections of one’s own',
   (test) => {
-    for (const cases of [states, emitting, life]) cases(test)
+    for (const cases of [states, emitting, refusedEmits, life]) cases(test)
   },
   'projections',
 )

@@ -20,6 +20,10 @@ type Write = { readonly stream: string; readonly event: ProposedEvent }
 const BATCH = 200
 const BATCH_BYTES = 4 * 1024 * 1024
 
+/** What may come of a batch, so that clients' appends don't wait long for it, and can be read: events, and the bytes of one. */
+const MOST_WRITES = 20_000
+const MOST_BYTES = 1024 * 1024
+
 const names: Names = { nameStart: 0, nameEnd: 0, typeStart: 0, typeEnd: 0 }
 
 /** Those up to the log's end as it was when they were made. */
@@ -76,9 +80,10 @@ const proposed = (type: string, data: string, metadata: object): ProposedEvent =
 
 /** The stream of a projection's results, of one of its partitions if that is named. */
 const resultsOf = (name: string, { resultStream }: QueryDefinition, partition: string): string =>
-  partition === ''
+  (partition === ''
     ? (resultStream ?? `$projections-${name}-result`)
     : `$projections-${name}-${partition}-result`
+  ).toWellFormed()
 
 export const trackedIn = (name: string): string => `$projections-${name}-emittedstreams`
 
@@ -119,6 +124,16 @@ export const outcomesOf = async (
   }
 }
 
+/** Why it can't be written, undefined if it can. */
+const faultOf = ({ stream, event: { type, data, metadata } }: Write): string | undefined => {
+  if (type === '') return 'an event without a type'
+  if (stream === '' || stream === '$all' || stream.startsWith('$$'))
+    return `to "${stream.slice(0, 100)}", where nothing may be emitted`
+  return stream.length + type.length + data.length + metadata.length > MOST_BYTES
+    ? `an event of more than ${MOST_BYTES} bytes to "${stream.slice(0, 100)}"`
+    : undefined
+}
+
 /** What is written of a batch's outcomes, in their order. */
 export const writesOf = (
   { settings, store }: Own,
@@ -136,11 +151,11 @@ export const writesOf = (
   for (const [at, outcome] of done.entries()) {
     if (outcome === null || positions[at]! <= emitted) continue
     const $causedBy = seen[at]!.eventId
-    for (const [stream, type, data, metadata] of outcome.emitted) {
-      if (stream === '' || type === '' || stream === '$all' || stream.startsWith('$$'))
-        throw new Error(
-          `it emits ${type === '' ? 'an event without a type' : `to "${stream}", where nothing may be emitted`}`,
-        )
+    if (outcome.emitted.length > 0 && !settings.isEmitting)
+      throw new Error('it emits, and was made without that')
+    for (const [to, type, data, metadata] of outcome.emitted) {
+      // As the disk would have it: two names that differ in what is no text are one.
+      const stream = to.toWellFormed()
       if (settings.isTracking && !tracked.has(stream) && !store.isTracked(stream)) {
         tracked.add(stream)
         writes.push({
@@ -156,6 +171,11 @@ export const writesOf = (
     if (!definition.output || outcome.result === 'null') continue
     const results = resultsOf(name, definition, outcome.partition)
     writes.push({ stream: results, event: proposed('Result', outcome.result, { $causedBy }) })
+  }
+  if (writes.length > MOST_WRITES) throw new Error(`it emits more than ${MOST_WRITES} events of one batch`)
+  for (const write of writes) {
+    const fault = faultOf(write)
+    if (fault !== undefined) throw new Error(`it emits ${fault}`)
   }
   return { writes, tracked }
 }

@@ -96,6 +96,7 @@ export const projectionsService = (
   }
   return {
     statistics: async (request: StatisticsReq, call: Call): Promise<void> => {
+      guard.user(call)
       for (const projection of some(request.getOptions()))
         call.write(
           Buffer.from(ProjectionsService.statistics.responseSerialize(detailsOf(storage, projection))),
@@ -115,14 +116,16 @@ export const projectionsService = (
       else projection.turn(false)
       return new pb.DisableResp()
     },
-    state: async (request: StateReq) => {
+    state: async (request: StateReq, call: Call) => {
+      guard.user(call)
       const [name, partition] = [
         request.getOptions()?.getName() ?? '',
         request.getOptions()?.getPartition() ?? '',
       ]
       return new pb.StateResp().setState(await value(name, () => own.state(name, partition)))
     },
-    result: async (request: ResultReq) => {
+    result: async (request: ResultReq, call: Call) => {
+      guard.user(call)
       const [name, partition] = [
         request.getOptions()?.getName() ?? '',
         request.getOptions()?.getPartition() ?? '',

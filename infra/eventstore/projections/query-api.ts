@@ -3,6 +3,10 @@
 export const QUERY_API = `'use strict';
 ((own) => {
   const { parse, stringify } = JSON;
+  // Their memory is outside of the heap, whose size is limited.
+  for (const name of Object.getOwnPropertyNames(own))
+    if (/Array(Buffer)?$/.test(name) && name !== 'Array' || ['DataView', 'Atomics', 'WebAssembly', 'Intl', 'console'].includes(name))
+      delete own[name];
   const query = { all: false, streams: [], byStream: false, partitionBy: null, handlers: null, transforms: [], output: false, options: {} };
   const states = new Map();
   let emits = false;
@@ -37,7 +41,7 @@ export const QUERY_API = `'use strict';
     if (out === null) throw new Error('emit outside a handler');
     out.push([String(stream), String(type), data, stringify(metadata ?? {})]);
   };
-  own.emit = (stream, type, body, metadata) => give(stream, type, stringify(body ?? {}), metadata);
+  own.emit = (stream, type, body, metadata) => give(stream, type, stringify(body ?? {}) ?? 'null', metadata);
   own.linkTo = (stream, event, metadata) => give(stream, '$>', event.sequenceNumber + '@' + event.streamId, metadata);
   own.linkStreamTo = (stream, linked, metadata) => give(stream, '$@', String(linked), metadata);
 
@@ -109,13 +113,16 @@ export const QUERY_API = `'use strict';
     const isPartitioned = byStream || query.partitionBy !== null;
     return { all, streams, output, isPartitioned, withLinks: options.$includeLinks === true, resultStream: options.resultStreamName ?? null };
   };
-  own.__run = () => {
+  const fixed = (name, property) => Object.defineProperty(own, name, { configurable: false, enumerable: false, ...property });
+  // What the query puts in the place of these would run without a limit of time.
+  fixed('__asked', { value: '', writable: true });
+  fixed('__run', { writable: false, value: () => {
     try {
       const asked = parse(own.__asked);
       return stringify(asked.start ? start(asked.start) : run(asked.events));
     } catch (error) {
       return stringify({ error: String(error?.message ?? error) });
     }
-  };
+  } });
 })(globalThis);
 `

@@ -1,5 +1,6 @@
 /** Runs one query in JavaScript in a process and a context of its own, under limits of time and memory. Text goes in and comes out:
  *  nothing of the node is within its reach. */
+import { types } from 'node:util'
 import { constants, createContext, Script } from 'node:vm'
 import { QUERY_API } from './query-api.ts'
 
@@ -59,10 +60,20 @@ const ask = (asked: object): string => {
   context.__asked = JSON.stringify(asked)
   return String(call.runInContext(context, limit))
 }
-const failure = (error: unknown): string => {
-  const { code, message } = error as { readonly code?: string; readonly message?: string }
-  const why = code === 'ERR_SCRIPT_EXECUTION_TIMEOUT' ? `it ran longer than ${LIMIT_MS / 1_000} s` : message
-  return JSON.stringify({ error: String(why) } satisfies QueryFailure)
+/** Of what was thrown, as it lies there: to ask it would run what the query made of it, without a limit of time. */
+const own = (thrown: unknown, key: string): unknown =>
+  typeof thrown !== 'object' || thrown === null || types.isProxy(thrown)
+    ? undefined
+    : Object.getOwnPropertyDescriptor(thrown, key)?.value
+const failure = (thrown: unknown): string => {
+  const message = typeof thrown === 'string' ? thrown : own(thrown, 'message')
+  const why =
+    own(thrown, 'code') === 'ERR_SCRIPT_EXECUTION_TIMEOUT'
+      ? `it ran longer than ${LIMIT_MS / 1_000} s`
+      : typeof message === 'string' && message !== ''
+        ? message
+        : 'it throws something without a message'
+  return JSON.stringify({ error: why } satisfies QueryFailure)
 }
 
 const begin = (task: QueryTask): string => {

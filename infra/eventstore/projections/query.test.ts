@@ -48,6 +48,63 @@ test('given a query that never ends, then it is refused', async () => {
   assert.match(await refused(start('for (;;);')), /ran longer than 2 s/)
 })
 
+test('given a query that puts endless work where the limit does not reach, then it is refused or ended all the same', async () => {
+  for (const query of [
+    'throw { get message() { for (;;); } }',
+    'throw new Proxy({}, { getOwnPropertyDescriptor() { for (;;); }, getPrototypeOf() { for (;;); } })',
+    "Object.defineProperty(globalThis, '__asked', { set() { for (;;); } }); fromAll().when({})",
+    'let __run = () => ({ toString() { for (;;); } }); fromAll().when({})',
+  ])
+    assert.match(
+      await refused(start(query)),
+      /without a message|Cannot redefine|already been declared/,
+      query,
+    )
+  const query = await start(
+    'globalThis.__run = () => ({ toString() { for (;;); } }); fromAll().when({ $init: () => 0, $any: (n) => n + 1 })',
+  )
+  assert.is((await query.run([event()])).done[0]!.state, '1')
+  query.close()
+})
+
+test('given a query that throws what is no error, then the reason does not speak of memory', async () => {
+  for (const query of ['throw null', 'throw 1', 'throw {}'])
+    assert.match(await refused(start(query)), /throws something without a message/)
+  assert.is(await refused(start("throw 'words'")), 'words')
+})
+
+test('given what would take memory outside of the limit, then it is not there', async () => {
+  for (const name of [
+    'Uint8Array',
+    'Float64Array',
+    'ArrayBuffer',
+    'SharedArrayBuffer',
+    'DataView',
+    'WebAssembly',
+    'Intl',
+  ])
+    assert.is(await handled(`return typeof ${name}`), 'undefined', name)
+  assert.equal(await handled('return [1].concat(Array.of(2))'), [1, 2])
+})
+
+test('given a query that changes what all objects have, then its answer is refused unless it has the right shape', async () => {
+  for (const made of ['5', "'{}'", '({ done: [{}] })', '({ done: [] })'])
+    assert.match(
+      await refused(
+        (async () => {
+          const query = await start(`fromAll().when({ $any() { Object.prototype.toJSON = () => ${made} } })`)
+          try {
+            return await query.run([event()])
+          } finally {
+            query.close()
+          }
+        })(),
+      ),
+      /can’t be read/,
+      made,
+    )
+})
+
 test('given a handler that fills the memory, then it is ended, with the reason', async () => {
   const query = await start(
     'const kept = []; fromAll().when({ $any() { for (let n = 0; ; n++) kept.push([n, String(n)]) } })',

@@ -1,7 +1,14 @@
 /** A query in JavaScript, in its process: what it wants to see, and what it makes of events. */
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import type { QueryAnswer, QueryDefinition, QueryEvent, QueryFailure, QueryTask } from './query-worker.ts'
+import type {
+  QueryAnswer,
+  QueryDefinition,
+  QueryEvent,
+  QueryFailure,
+  QueryOutcome,
+  QueryTask,
+} from './query-worker.ts'
 
 /** What a query may hold in memory, its states included. A thread would not do: one that runs out of memory ends the node. */
 const HEAP_MB = 128
@@ -14,6 +21,9 @@ const LIMITS = [
   `--allow-fs-read=${fileURLToPath(new URL('../../package.json', import.meta.url))}`,
 ]
 
+/** Longer than the limits inside it: a process that does not answer for so long is ended. */
+const SILENT_MS = 30_000
+
 export class QueryError extends Error {
   override readonly name = 'QueryError'
 }
@@ -24,6 +34,37 @@ export type RunningQuery = {
   readonly run: (events: ReadonlyArray<QueryEvent>) => Promise<QueryAnswer>
   readonly close: () => void
 }
+
+const UNREADABLE = 'its answer can’t be read'
+const isText = (value: unknown): value is string => typeof value === 'string'
+const isList = (value: unknown, isOne: (one: unknown) => boolean): boolean =>
+  Array.isArray(value) && value.every(isOne)
+const fromText = (text: string): object => {
+  try {
+    const told: unknown = JSON.parse(text)
+    if (typeof told === 'object' && told !== null) return told
+  } catch {
+    // As any other answer that is none.
+  }
+  throw new QueryError(UNREADABLE)
+}
+/** What a query makes of the language's own objects may change what it answers: only what has the right shape is taken. */
+const isDefinition = ({ streams, resultStream }: QueryDefinition): boolean =>
+  isList(streams, isText) && (resultStream === null || isText(resultStream))
+const isOutcome = (one: unknown): boolean => {
+  if (one === null) return true
+  const { partition, state, result, emitted } = one as Partial<NonNullable<QueryOutcome>>
+  return (
+    isText(partition) &&
+    isText(state) &&
+    isText(result) &&
+    isList(emitted, (each) => isList(each, isText) && (each as unknown[]).length === 4)
+  )
+}
+const isAnswer = ({ done, failed }: QueryAnswer, asked: number): boolean =>
+  isList(done, isOutcome) &&
+  done.length === (failed?.at ?? asked) &&
+  (failed === undefined || (failed.at < asked && isText(failed.why)))
 
 /** Reads the query and begins with these states. Rejects with `QueryError`. */
 export const startQuery = async (task: QueryTask): Promise<RunningQuery> => {
@@ -38,31 +79,52 @@ export const startQuery = async (task: QueryTask): Promise<RunningQuery> => {
     | { readonly resolve: (text: string) => void; readonly reject: (error: QueryError) => void }
     | undefined
   let ended: string | undefined
+  const close = (): void => void child.kill('SIGKILL')
   const fail = (why: string): void => {
     ended ??= why
     waiting?.reject(new QueryError(ended))
   }
   child.on('message', (text: string) => waiting?.resolve(text))
   child.on('error', (error) => fail(error.message))
-  child.on('exit', (_, signal) =>
-    fail(signal === 'SIGKILL' ? 'it was ended' : `it took more than ${HEAP_MB} MB of memory`),
+  child.on('exit', (code, signal) =>
+    fail(
+      code !== null
+        ? `its process ended with code ${code}`
+        : signal === 'SIGKILL'
+          ? 'it was ended'
+          : `it took more than ${HEAP_MB} MB of memory`,
+    ),
   )
   const ask = async <T extends object>(asked: QueryTask | ReadonlyArray<QueryEvent>): Promise<T> => {
     if (ended !== undefined) throw new QueryError(ended)
     hold('ref')
+    const silent = setTimeout(() => {
+      fail(`it did not answer within ${SILENT_MS / 1_000} s`)
+      close()
+    }, SILENT_MS)
     const text = await new Promise<string>((resolve, reject) => {
       waiting = { resolve, reject }
       child.send(asked, (error) => error !== null && fail(error.message))
-    }).finally(() => hold('unref'))
-    const told = JSON.parse(text) as T | QueryFailure
-    if ('error' in told) throw new QueryError(told.error)
+    }).finally(() => {
+      clearTimeout(silent)
+      hold('unref')
+    })
+    const told = fromText(text) as T | QueryFailure
+    if ('error' in told) throw new QueryError(String(told.error))
     return told
   }
-  const close = (): void => void child.kill('SIGKILL')
   try {
     const { query, isEmitting, kept } = task
     const definition = await ask<QueryDefinition>({ query, isEmitting, kept })
-    return { definition, close, run: (events) => ask<QueryAnswer>(events) }
+    if (!isDefinition(definition)) throw new QueryError(UNREADABLE)
+    return {
+      ...{ definition, close },
+      run: async (events) => {
+        const answer = await ask<QueryAnswer>(events)
+        if (!isAnswer(answer, events.length)) throw new QueryError(UNREADABLE)
+        return answer
+      },
+    }
   } catch (error) {
     close()
     throw error

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { gzipSync } from 'node:zlib'
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -108,6 +109,33 @@ written(
       assert.is(await snapshots.write(STREAM, { ...of(noise(9_000_000)), revision: 8 }), null)
       assert.ok(log.stream(snapshotStream(STREAM)).length >= 5)
       assert.equal(right(await snapshots.read(STREAM))?.snapshot, whole)
+    }
+  },
+)
+
+written(
+  'given a compressed snapshot that is damaged, or unpacks into far more than a snapshot, when it is read, then the one before counts',
+  async () => {
+    const json = Buffer.from(JSON.stringify({ ...of({}), revision: 8 }))
+    const spaces = gzipSync(Buffer.alloc(16 * 1024 * 1024, ' '))
+    const whole = gzipSync(json)
+    for (const [packed, revision] of [
+      [whole, 8],
+      [whole.subarray(0, -9), 7],
+      [Buffer.concat([whole.subarray(0, 12), Buffer.from([255]), whole.subarray(13)]), 7],
+      [Buffer.concat([whole, ...Array.from({ length: 17 }, () => spaces)]), 7],
+    ] as const) {
+      const log = memoryLog()
+      const snapshots = createSnapshots(log, countedIds())
+      await snapshots.write(STREAM, of({}))
+      const text = packed.toString('base64')
+      const half = text.length >> 1
+      const parts = [text.slice(0, half), text.slice(half)].map((body, part) => ({
+        ...{ id: uuid(900 + part), type: 'Snapshot', metadata: {} },
+        data: { v: 1, id: 'x', part, of: 2, body },
+      }))
+      await log.append(snapshotStream(STREAM), 'any', parts)()
+      assert.is(right(await snapshots.read(STREAM))?.snapshot.revision, revision)
     }
   },
 )

@@ -36,6 +36,8 @@ const PLAIN = 2_000
 /** A compressed body has at least two parts, by which it is known, and none longer than this: an append may have 1 MiB at most. */
 const PART = 600_000
 const MAX_PARTS = 64
+/** A snapshot is at most so long (in bytes of JSON), so that nothing on the log unpacks into all of the memory. */
+const LONGEST = 256 * 1024 * 1024
 /** How many parts the log was once asked to keep of every snapshot. */
 const KEPT_ONCE = 2 * MAX_PARTS
 
@@ -86,7 +88,7 @@ const completeAt = async (parts: ReadonlyArray<Part | null>): Promise<FoundSnaps
     text += part.body
   }
   try {
-    const json = await promisify(gunzip)(Buffer.from(text, 'base64'))
+    const json = await promisify(gunzip)(Buffer.from(text, 'base64'), { maxOutputLength: LONGEST })
     const snapshot = snapshotOf(JSON.parse(json.toString('utf8')))
     return snapshot && { snapshot, bytes: text.length }
   } catch {
@@ -103,12 +105,14 @@ const newestOf = async (parts: ReadonlyArray<Part | null>): Promise<FoundSnapsho
   return null
 }
 
-/** The body of each part: the snapshot itself if it is small, else pieces of it compressed. */
+/** The body of each part: the snapshot itself if it is small, else pieces of it compressed; none if it is too long. */
 const bodiesOf = async (snapshot: StoredSnapshot): Promise<ReadonlyArray<unknown>> => {
   // Before anything is awaited: the state goes on changing.
   const text = JSON.stringify(snapshot)
   if (text.length <= PLAIN) return [JSON.parse(text)]
-  const packed = (await promisify(gzip)(text)).toString('base64')
+  const bytes = Buffer.from(text)
+  if (bytes.length > LONGEST) return []
+  const packed = (await promisify(gzip)(bytes)).toString('base64')
   const of = Math.max(2, Math.ceil(packed.length / PART))
   const size = Math.ceil(packed.length / of)
   return Array.from({ length: of }, (_, i) => packed.slice(i * size, (i + 1) * size))
@@ -167,7 +171,7 @@ export const createSnapshots = (
       try {
         const bodies = await bodiesOf(snapshot)
         const of = bodies.length
-        if (of > MAX_PARTS) return null
+        if (of === 0 || of > MAX_PARTS) return null
         const bytes = bytesIn(bodies)
         const isOneAppend = bytes <= PART
         // While parts are being written one by one, the snapshot before them still counts.

@@ -12,8 +12,15 @@ type Asked = Pick<OwnSettings, 'mode' | 'query' | 'isEmitting' | 'isTracking'> &
 }
 type Changed = { readonly query: string; readonly isEmitting?: boolean }
 
+/** How many may run at a time: each has a process with its memory. */
+const MOST_RUNNING = 50
+
 /** `isTaken`: whether the node has one of that name itself. */
-export const createOwnProjections = (parts: OwnParts, isTaken: (name: string) => boolean) => {
+export const createOwnProjections = (
+  parts: OwnParts,
+  isTaken: (name: string) => boolean,
+  mostRunning = MOST_RUNNING,
+) => {
   const { storage, appender } = parts
   const { db } = storage
   const all = new Map<string, OwnProjection>()
@@ -26,6 +33,11 @@ export const createOwnProjections = (parts: OwnParts, isTaken: (name: string) =>
     if (settings.mode === 'Transient') createOwnStore(db, settings.name).remove()
     else open(settings)
 
+  const checkRunning = (): void => {
+    let running = 0
+    for (const projection of all.values()) if (projection.isOn()) running++
+    if (running >= mostRunning) throw errors.tooManyProjections(mostRunning)
+  }
   const named = (name: string): OwnProjection => {
     const projection = all.get(name)
     if (projection === undefined) throw errors.projectionNotFound(name)
@@ -49,10 +61,16 @@ export const createOwnProjections = (parts: OwnParts, isTaken: (name: string) =>
           'Exception was thrown by handler. Emitted streams are tracked only of one that emits.',
         )
       if (isTaken(name) || all.has(name)) throw errors.projectionExists(name)
+      checkRunning()
       const made: OwnSettings = { name, ...settings, version: 0, end: storage.lastPosition() }
       createOwnStore(db, name).keepSettings(made)
       storage.syncNow()
       open(made)
+    },
+    enable: (name: string): void => {
+      const projection = named(name)
+      if (!projection.isOn()) checkRunning()
+      projection.turn(true)
     },
     /** It goes on with the new query where it was. */
     update: (name: string, { query, isEmitting }: Changed): void => {

@@ -105,7 +105,9 @@ export const projectionsService = (
     },
     enable: (request: EnableReq, call: Call) => {
       guard.checkAdmin(call)
-      named(request.getOptions()?.getName() ?? '').turn(true)
+      const projection = named(request.getOptions()?.getName() ?? '')
+      if (isOwn(projection)) own.enable(projection.name)
+      else projection.turn(true)
       return new pb.EnableResp()
     },
     /** Without a checkpoint, it is aborted. */

@@ -99,6 +99,11 @@ export const scavengeNotFound = (id: string): GrpcError =>
   make(status.NOT_FOUND, 'Scavenge id was invalid.', { exception: 'scavenge-not-found', 'scavenge-id': id })
 export const projectionExists = (name: string): GrpcError =>
   make(status.ALREADY_EXISTS, `Conflict: projection '${name}' exists already.`)
+export const tooManyProjections = (most: number): GrpcError =>
+  make(
+    status.RESOURCE_EXHAUSTED,
+    `${most} projections of clients run, which is the most: disable or delete one of them first.`,
+  )
 /** Clients know it by the first words. */
 export const projectionRuns = (name: string): GrpcError =>
   make(

@@ -13,7 +13,7 @@ type Asked = Pick<OwnSettings, 'mode' | 'query' | 'isEmitting' | 'isTracking'> &
 type Changed = { readonly query: string; readonly isEmitting?: boolean }
 
 /** How many may run at a time: each has a process with its memory. */
-const MOST_RUNNING = 50
+const MOST_RUNNING = 100
 
 /** `isTaken`: whether the node has one of that name itself. */
 export const createOwnProjections = (

@@ -47,9 +47,10 @@ export type RoomDeps = {
 const DURABLE_TRIES = 5
 /** How much of what was told is checked against the log's proofs. */
 const MOST_TOLD = 500
-/** In a large room the rest of the people is asked for after a while (ms), so that a crowd does not ask at once. */
+/** In a large room the rest of the people is asked for after a while, so that a crowd does not ask at once: each of `count`
+ *  people asks for count / 200 pages, and all of them together for 200 a second. */
 const LOOK_AFTER_MS = 1_000
-const LOOK_WITHIN_MS = 2_000
+const lookWithinMs = (count: number): number => Math.max(2_000, count ** 2 / 40)
 const NO_MARKS = {
   voice_enabled: false,
   hand_raised: false,
@@ -110,7 +111,7 @@ export class Room extends Emitter<RoomEvents> {
   get where(): Where {
     return this.#deps.where
   }
-  /** By socket id, including the user. In a room of more than 200 people the rest of them follows within seconds. */
+  /** By socket id, including the user. In a room of more than 200 people the rest follows in the background. */
   get users(): ReadonlyMap<string, User> {
     return this.#users
   }
@@ -360,7 +361,7 @@ export class Room extends Emitter<RoomEvents> {
           if (error instanceof PresenceError && error.code === 'slow_down') this.#look()
         })
       },
-      LOOK_AFTER_MS + Math.random() * LOOK_WITHIN_MS,
+      LOOK_AFTER_MS + Math.random() * lookWithinMs(this.#count),
     )
   }
   /** Page by page; whoever was on no page and did not come meanwhile is gone. */

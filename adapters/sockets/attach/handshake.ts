@@ -37,19 +37,29 @@ const NO_LOAD: Described = {
 const refuse = (described: Described): Error =>
   Object.assign(new Error(described.error), { data: told(described) })
 
+/** A class, since there are thousands of them: their methods exist once. */
+class ConnectionCarrier implements Carrier {
+  readonly #connection: Socket['conn']
+  constructor(connection: Socket['conn']) {
+    this.#connection = connection
+  }
+  isThere(): Promise<boolean> {
+    return answers((this.#connection as unknown as { transport: { socket?: WebSocket } }).transport.socket)
+  }
+  end(): void {
+    this.#connection.close(true)
+  }
+  onClose(listener: () => void): void {
+    if (this.#connection.readyState === 'closed') listener()
+    else this.#connection.once('close', listener)
+  }
+}
+
 const carriers = new WeakMap<Socket['conn'], Carrier>()
 const carrierOf = (connection: Socket['conn']): Carrier => {
   const known = carriers.get(connection)
   if (known !== undefined) return known
-  const transport = () => (connection as unknown as { transport: { socket?: WebSocket } }).transport.socket
-  const carrier: Carrier = {
-    isThere: () => answers(transport()),
-    end: () => connection.close(true),
-    onClose: (listener) => {
-      if (connection.readyState === 'closed') listener()
-      else connection.once('close', listener)
-    },
-  }
+  const carrier = new ConnectionCarrier(connection)
   carriers.set(connection, carrier)
   return carrier
 }

@@ -3,8 +3,9 @@ import * as E from 'fp-ts/lib/Either.js'
 import type { SpaceRef } from '../../../domain/names.ts'
 import type { Accepted, CommandError, CommandRequest, Commands, Ids } from '../../../domain/ports.ts'
 import type { ContentFacts, SpaceCommand } from '../../../domain/space/commands.ts'
-import type { SpaceEvent } from '../../../domain/space/events.ts'
+import type { LeaveReason, SpaceEvent } from '../../../domain/space/events.ts'
 import type { SpaceRefusal } from '../../../domain/space/refusals.ts'
+import type { KickedNotice, News } from '../../../projections/live/wire.ts'
 import { reasonOf } from '../../observing.ts'
 import { type Answer, doneAt, failed } from '../answers.ts'
 import type { Hold, LiveFeed } from '../feed.ts'
@@ -27,6 +28,34 @@ export type Beginning = {
   readonly facts: ContentFacts
 }
 
+type Parts = { readonly enter: Enter; readonly ending: Ending }
+/** A class, since there are thousands of them: their methods exist once. */
+class MemberOccupant implements Occupant {
+  readonly #member: Member
+  readonly #session: MemberSession
+  readonly #parts: Parts
+  constructor(member: Member, session: MemberSession, parts: Parts) {
+    this.#member = member
+    this.#session = session
+    this.#parts = parts
+  }
+  entered(snapshot: EntrySnapshot): void {
+    this.#parts.enter(this.#member, this.#session, snapshot)
+  }
+  left(): void {
+    hush(this.#member, this.#session)
+  }
+  ended(reason: LeaveReason, notice: KickedNotice | null): void {
+    this.#parts.ending.ended(this.#member, this.#session, reason, notice)
+  }
+  told({ event, payload }: News): void {
+    this.#member.line.tell(event, payload)
+  }
+  isThere(ms: number): Promise<boolean> {
+    return this.#member.line.isThere?.(ms) ?? Promise.resolve(true)
+  }
+}
+
 export const createSessionCommands = (deps: {
   readonly commands: Commands
   readonly feed: LiveFeed
@@ -40,14 +69,7 @@ export const createSessionCommands = (deps: {
 }) => {
   const { commands, waiting, feed, node, ids, enter, ending, current, answeredFor } = deps
   const { drop, leaveNow } = ending
-
-  const occupantOf = (member: Member, session: MemberSession): Occupant => ({
-    entered: (snapshot) => enter(member, session, snapshot),
-    left: () => hush(member, session),
-    ended: (reason, notice) => ending.ended(member, session, reason, notice),
-    told: ({ event, payload }) => member.line.tell(event, payload),
-    isThere: (ms) => member.line.isThere?.(ms) ?? Promise.resolve(true),
-  })
+  const parts: Parts = { enter, ending }
 
   /** If the command path throws, it is unknown whether the command happened. */
   const ask = async (request: CommandRequest<SpaceCommand>): Promise<Outcome> => {
@@ -88,7 +110,7 @@ export const createSessionCommands = (deps: {
     const session = newSession({ ...at, ids })
     const replaces = await staleSessions(hold.live, member.caller, asked, node.boot)
     // Done before the command is sent: its news may be faster than its answer.
-    hold.live.occupants.set(session.sessionId, occupantOf(member, session))
+    hold.live.occupants.set(session.sessionId, new MemberOccupant(member, session, parts))
     answeredFor.set(session.sessionId, space)
     const arriving = arrival(session, asked.since ?? null)
     const outcome = await ask({

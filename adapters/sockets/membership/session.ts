@@ -33,7 +33,7 @@ export const newSession = (of: {
   subspace: of.subspace,
   room: null,
   since: null,
-  arrived: () => {},
+  arrived: nobodyWaits,
   stopListening: null,
   unpack: null,
   hangUp: null,
@@ -41,7 +41,9 @@ export const newSession = (of: {
   isPaged: false,
 })
 
-/** Resolves when the session's own news has come back. */
+const nobodyWaits = (): void => {}
+
+/** Resolves when the session's own news has come back. Nothing of the waiting stays in memory after that. */
 export const arrival = (session: MemberSession, since: Revisions | null): Promise<Arrival> =>
   new Promise((resolve) => {
     const timer = setTimeout(() => resolve('late'), ARRIVAL_MS)
@@ -49,6 +51,7 @@ export const arrival = (session: MemberSession, since: Revisions | null): Promis
     session.arrived = (how) => {
       clearTimeout(timer)
       session.since = null
+      session.arrived = nobodyWaits
       resolve(how)
     }
   })

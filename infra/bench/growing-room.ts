@@ -14,9 +14,13 @@ export const STARTED = Date.parse('2026-01-01T00:00:00Z')
 
 type Encodable = Parameters<typeof encodeEvent>[0]
 
-/** Half comings and goings, half talk with some edits, deletions and reactions; a ban, a grant, a setting now and then. */
-export const grow = async (log: EventLog) => {
-  let clock = STARTED
+/** How much later each event is than the one before, in ms. */
+export const EACH_MS = 250
+
+/** Half comings and goings, half talk with some edits, deletions and reactions; a ban, a grant, a setting now and then.
+ *  `started`: the time of the first event, in ms since the epoch. */
+export const grow = async (log: EventLog, started = STARTED) => {
+  let clock = started
   let serial = 0
   const present: Array<{ readonly sessionId: string; readonly account: string }> = []
   const said: string[] = []
@@ -38,7 +42,8 @@ export const grow = async (log: EventLog) => {
   }
   const owner: Actor = { kind: 'account', id: 'bench-owner' }
   const comings = (): NewEvent => {
-    clock += 500
+    // Talk is at the times of comings and goings.
+    clock += 2 * EACH_MS
     const at = new Date(clock).toISOString()
     serial += 1
     if (counts.space === 0)

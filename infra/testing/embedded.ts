@@ -16,6 +16,8 @@ export type Embedded = {
   /** Everything that it printed so far. */
   readonly output: () => string
   readonly stop: () => Promise<void>
+  /** Stops it, and its data folder stays. */
+  readonly leave: () => Promise<void>
 }
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
@@ -41,7 +43,7 @@ export const startEmbedded = async (
     await embedded.stop()
     rmSync(dataDir, { recursive: true, force: true })
   }
-  return { ...embedded, stop }
+  return { ...embedded, stop, leave: embedded.stop }
 }
 
 const startAndStop = async (dataDir: string): Promise<void> => (await startOn({}, dataDir, ROOT)).stop()
@@ -50,7 +52,7 @@ const startOn = async (
   env: Readonly<Record<string, string>>,
   dataDir: string,
   root: string,
-): Promise<Embedded> => {
+): Promise<Omit<Embedded, 'leave'>> => {
   const child = spawn(process.execPath, [join(root, 'apps/embedded/main.ts')], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, DATA_DIR: dataDir, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'warn', ...env },

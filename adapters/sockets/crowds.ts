@@ -8,6 +8,9 @@ export const FEW_PEOPLE = 100
 /** The most people of a page. */
 export const PAGE_OF_PEOPLE = 200
 const MOST_JOINED = 50
+const LEAST_JOINED = 5
+/** How many people a frame may describe to all its recipients together: the more there are, the fewer each is told of. */
+const TOLD_IN_ALL = 10_000
 const MOST_LEFT = 500
 /** A frame costs some 20 µs per recipient, so the more recipients there are, the longer comings are collected (ms). */
 const HEARERS_PER_MS = 8
@@ -118,13 +121,14 @@ export const crowdChanged = (people: RoomPeople, crowd: CountedRoom): News => {
     else left.push(id)
   }
   crowd.changed.clear()
+  const most = Math.min(Math.max(Math.floor(TOLD_IN_ALL / crowd.hearers), LEAST_JOINED), MOST_JOINED)
   return {
     event: 'crowd-changed',
     payload: {
       count: crowd.roster.size,
-      joined: joined.slice(-MOST_JOINED).map((session) => personOf(people, session)),
+      joined: joined.slice(-most).map((session) => personOf(people, session)),
       left: left.slice(0, MOST_LEFT),
-      more: joined.length > MOST_JOINED || left.length > MOST_LEFT,
+      more: joined.length > most || left.length > MOST_LEFT,
       ...crowd.last,
     },
   }

@@ -312,7 +312,7 @@ export const SERVER_EVENTS: Readonly<Record<string, DocumentedNews>> = {
   },
   'crowd-changed': {
     to: 'the room',
-    does: 'Who came and went in a room of more than 100, for those who joined with users: paged, instead of user-joined and user-left. count is how many are there now; of those who came, joined has the newest 50, and left has the session ids of 500 who went at most. more: there were others, whom users-page has.',
+    does: 'Who came and went in a room of more than 100, for those who joined with users: paged, instead of user-joined and user-left. count is how many are there now; of those who came, joined has the newest (at most 50, and fewer the more hear it), and left has the session ids of 500 who went at most. more: there were others, whom users-page has.',
     fields: {
       count: whole(),
       joined: shapes.listOf(user),

@@ -6,7 +6,7 @@ import { type Measured, plain, whole } from './servers.ts'
 const COUNT = Number(process.env.BENCH_CROWD ?? 2000)
 const WIDTH = 64
 const LOBBY = { type: 'global', id: 'lobby' }
-const PAGED_LOBBY = { type: 'global', id: 'paged' }
+const PAGED_LOBBY = { type: 'community', id: 'hive-200000' }
 
 type Figures = CrowdFigures & {
   /** Processor time of each process, in ms per socket. */

@@ -365,7 +365,7 @@ export type Told = {
     readonly revision: string
     readonly timestamp: string
   }
-  /** Who came and went in a room of more than 100, for those who joined with users: paged, instead of user-joined and user-left. count is how many are there now; of those who came, joined has the newest 50, and left has the session ids of 500 who went at most. more: there were others, whom users-page has. */
+  /** Who came and went in a room of more than 100, for those who joined with users: paged, instead of user-joined and user-left. count is how many are there now; of those who came, joined has the newest (at most 50, and fewer the more hear it), and left has the session ids of 500 who went at most. more: there were others, whom users-page has. */
   readonly 'crowd-changed': {
     readonly count: number
     readonly joined: ReadonlyArray<{

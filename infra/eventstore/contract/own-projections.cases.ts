@@ -71,6 +71,19 @@ const states = (test: Add): void => {
     for (const stream of [unique(), unique()]) await kit.append(stream, kit.events(2, type))
     await becomes(stateOf(kit, name), { n: 4 })
   })
+  test('given one of $all, then it sees the metadata of ordinary streams, and nothing of system streams', async (kit) => {
+    // TransactionFileEventFilter.
+    const [name, stream] = [unique('p'), unique()]
+    for (const one of [`$${stream}`, stream]) {
+      await kit.append(one, kit.events(1))
+      await kit.client.setStreamMetadata(one, { maxCount: 9 })
+    }
+    await kit.client.createProjection(
+      name,
+      `fromAll().when({ $init: () => [], $any(seen, { streamId }) { if (streamId.endsWith('${stream}')) seen.push(streamId) } })`,
+    )
+    await becomes(stateOf(kit, name), [stream, `$$${stream}`])
+  })
   test('given one of a category by stream, then each of its streams has a state', async (kit) => {
     const [name, category] = [unique('p'), unique('cat').replaceAll('-', '')]
     await kit.client.createProjection(
@@ -145,6 +158,20 @@ const emitting = (test: Add): void => {
     await kit.client.disableProjection(name)
     await kit.client.deleteProjection(name, { deleteEmittedStreams: true })
     await until(async () => (await failure(kit.read(`${stream}-out`))).type === 'stream-not-found')
+  })
+  test('given a stream that was deleted for good, when one emits to it, then it is faulted, with the reason', async (kit) => {
+    // EmittedStream: "is deleted. Cannot emit events to it".
+    const [name, stream] = [unique('p'), unique()]
+    await kit.append(`${stream}-out`, kit.events(1))
+    await kit.client.tombstoneStream(`${stream}-out`)
+    await kit.client.createProjection(
+      name,
+      `fromStream('${stream}').when({ $any() { emit('${stream}-out', 'Emitted', {}, {}) } })`,
+      { emitEnabled: true },
+    )
+    await kit.append(stream, kit.events(1))
+    await becomes(statusOf(kit, name), 'Faulted')
+    assert.match((await kit.client.getProjectionStatus(name)).stateReason, /deleted/)
   })
   test('given one that may not emit, when it does, then it is faulted, with the reason', async (kit) => {
     const [name, stream] = [unique('p'), unique()]

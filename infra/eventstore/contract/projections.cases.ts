@@ -17,6 +17,8 @@ const readLinks = (kit: Kit, stream: string, count: number, resolveLinkTos = tru
 const places = (read: Read): string[] => read.map(({ event }) => `${event!.revision}@${event!.streamId}`)
 const targets = (read: Read): string[] =>
   read.map(({ event }) => Buffer.from(event!.data as Uint8Array).toString())
+const metadataIn = (raw: unknown) =>
+  (raw instanceof Uint8Array ? JSON.parse(Buffer.from(raw).toString()) : raw) as Record<string, unknown>
 
 const categories = (test: Add): void => {
   test('$ce-: the events of a category, in the order of the log', async (kit) => {
@@ -45,11 +47,7 @@ const categories = (test: Add): void => {
     const [event] = kit.events(1)
     const { position } = await kit.append(`${name}-a`, [event!])
     const [read] = await readLinks(kit, `$ce-${name}`, 1)
-    const raw = read!.link!.metadata as unknown
-    const metadata = (raw instanceof Uint8Array ? JSON.parse(Buffer.from(raw).toString()) : raw) as Record<
-      string,
-      unknown
-    >
+    const metadata = metadataIn(read!.link!.metadata)
     assert.is(metadata.$causedBy, event!.id)
     assert.is(BigInt(metadata.$c as number), position!.commit)
     assert.is(metadata.$o, `${name}-a`)
@@ -89,6 +87,25 @@ const categories = (test: Add): void => {
     const read = await kit.read(`$ce-${name}`, { resolveLinkTos: true, maxCount: 2 })
     assert.ok(read.every(({ event, link }) => event === undefined && link !== undefined))
   })
+  test('$ce-: given that its stream was deleted, when there is another event, then it lives again with that one alone', async (kit) => {
+    // StorageWriterService: whatever is written to a soft-deleted stream undeletes it, whoever writes.
+    const name = category()
+    await kit.append(`${name}-a`, kit.events(2))
+    await readLinks(kit, `$ce-${name}`, 2)
+    await kit.client.deleteStream(`$ce-${name}`)
+    assert.is((await failure(kit.read(`$ce-${name}`))).type, 'stream-not-found')
+    await kit.append(`${name}-a`, kit.events(1))
+    const read = await readLinks(kit, `$ce-${name}`, 1)
+    assert.equal(places(read), [`2@${name}-a`])
+    assert.is(read[0]!.link!.revision, 2n)
+  })
+  test('$ce-: the metadata of a stream is no event of its category', async (kit) => {
+    // StreamCategoryExtractorByFirstSeparator: what begins with a dollar has no category.
+    const name = category()
+    await kit.client.setStreamMetadata(`${name}-a`, { maxCount: 9 })
+    await kit.append(`${name}-a`, kit.events(1))
+    assert.equal(targets(await readLinks(kit, `$ce-${name}`, 1, false)), [`0@${name}-a`])
+  })
   test('$ce-: a link in a stream is linked to what it points to', async (kit) => {
     const [name, target] = [category(), category()]
     await kit.append(target, kit.events(1))
@@ -112,6 +129,20 @@ const typesStreamsAndCorrelations = (test: Add): void => {
     await kit.append(unique(), [...kit.events(2, one), ...kit.events(1, two)])
     assert.is((await readLinks(kit, `$et-${two}`, 1)).length, 1)
     assert.is((await readLinks(kit, `$et-${one}`, 2)).length, 2)
+  })
+  test('$et-: neither the events of system streams nor their metadata are among them', async (kit) => {
+    // TransactionFileEventFilter: a projection of all streams sees ordinary streams and the metadata of those.
+    const [type, system, stream] = [unique('Type'), `$${unique()}`, unique()]
+    await kit.append(system, kit.events(1, type))
+    for (const one of [system, stream]) await kit.client.setStreamMetadata(one, { maxCount: 9 })
+    await kit.append(stream, kit.events(1, type))
+    assert.equal(targets(await readLinks(kit, `$et-${type}`, 1, false)), [`0@${stream}`])
+    const metadata = targets(await readLinks(kit, '$et-$metadata', 1, false))
+    assert.ok(metadata.includes(`0@${stream}`))
+    assert.not.ok(metadata.includes(`0@${system}`))
+    const first = targets(await kit.read('$streams'))
+    assert.ok(first.includes(`0@$$${stream}`))
+    assert.not.ok(first.some((target) => target.endsWith(system)))
   })
   test('$et-$deleted: a deletion', async (kit) => {
     const stream = unique()
@@ -154,6 +185,19 @@ const typesStreamsAndCorrelations = (test: Add): void => {
     await kit.append(b, [about(one)])
     assert.equal(places(await readLinks(kit, `$bc-${one}`, 2)), [`0@${a}`, `0@${b}`])
     assert.equal(places(await readLinks(kit, `$bc-${other}`, 1)), [`2@${a}`])
+  })
+  test('$bc-: a link says when its event was written, to the microsecond', async (kit) => {
+    // ByCorrelationId: $eventTimestamp.
+    const [$correlationId, stream] = [unique('one'), unique()]
+    await kit.append(stream, [
+      kit.lib.jsonEvent({ type: 'Happened', data: {}, metadata: { $correlationId } }),
+    ])
+    const [{ event, link }] = (await readLinks(kit, `$bc-${$correlationId}`, 1)) as [Read[number]]
+    const { $eventTimestamp } = metadataIn(link!.metadata) as { readonly $eventTimestamp: string }
+    assert.match($eventTimestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
+    // One of the clients gives whole seconds.
+    const seconds = (at: Date | string): number => Math.trunc(new Date(at).getTime() / 1_000)
+    assert.is(seconds($eventTimestamp), seconds(event!.created))
   })
 }
 

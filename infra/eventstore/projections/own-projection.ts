@@ -24,7 +24,7 @@ export const createOwnProjection = (
   begins: { readonly isOn: boolean },
 ) => {
   const { name } = settings
-  const own = { settings, store }
+  const own = { storage, settings, store }
   let status: Status = begins.isOn ? 'Running' : 'Stopped'
   let reason = ''
   let checkpoint = store.checkpoint()
@@ -76,7 +76,7 @@ export const createOwnProjection = (
   const advance = async (turn: number): Promise<boolean> => {
     const running = await begin(turn)
     if (running === undefined) return true
-    const { seen, positions, last } = nextOf(storage, own, running.definition, checkpoint)
+    const { seen, positions, last } = nextOf(own, running.definition, checkpoint)
     if (last === checkpoint) {
       if (!isOnce(settings)) return false
       stop('Completed')

@@ -9,11 +9,13 @@ import {
 } from '../protocol/record.ts'
 import type { Appender } from '../streams/append.ts'
 import { follow, isLink } from '../streams/links.ts'
+import { isTombstoned } from '../streams/metadata.ts'
 import type { OwnSettings, OwnStore } from './own-store.ts'
+import { isSeenByAll } from './projections.ts'
 import { type RunningQuery, startQuery } from './query.ts'
 import type { QueryAnswer, QueryDefinition, QueryEvent, QueryOutcome } from './query-worker.ts'
 
-export type Own = { readonly settings: OwnSettings; readonly store: OwnStore }
+export type Own = { readonly storage: Storage; readonly settings: OwnSettings; readonly store: OwnStore }
 type Write = { readonly stream: string; readonly event: ProposedEvent }
 
 /** Events, and about how many bytes, that are looked at or given to the query at a time. */
@@ -49,9 +51,8 @@ const seenBy = (
   const { all, streams, withLinks } = definition
   locateNames(stored.body, names)
   const link = isLink(stored.body)
-  if (!streams.includes(stored.body.toString('utf8', names.nameStart, names.nameEnd))) {
-    if (!all || (link && !withLinks)) return undefined
-  }
+  const name = stored.body.toString('utf8', names.nameStart, names.nameEnd)
+  if (!streams.includes(name) && (!all || (link && !withLinks) || !isSeenByAll(name))) return undefined
   const target = link ? follow(storage, stored) : stored
   if (target === undefined) return undefined
   const { id, stream, type, contentType, created, data, metadata } = decodeBody(target.body)
@@ -88,7 +89,7 @@ const resultsOf = (name: string, { resultStream }: QueryDefinition, partition: s
 export const trackedIn = (name: string): string => `$projections-${name}-emittedstreams`
 
 /** The next events after `from`, a position, and how far they reach. */
-export const nextOf = (storage: Storage, { settings }: Own, definition: QueryDefinition, from: number) => {
+export const nextOf = ({ storage, settings }: Own, definition: QueryDefinition, from: number) => {
   const seen: QueryEvent[] = []
   /** Of those. */
   const positions: number[] = []
@@ -125,10 +126,14 @@ export const outcomesOf = async (
 }
 
 /** Why it can't be written, undefined if it can. */
-const faultOf = ({ stream, event: { type, data, metadata } }: Write): string | undefined => {
+const faultOf = (
+  storage: Storage,
+  { stream, event: { type, data, metadata } }: Write,
+): string | undefined => {
   if (type === '') return 'an event without a type'
   if (stream === '' || stream === '$all' || stream.startsWith('$$'))
     return `to "${stream.slice(0, 100)}", where nothing may be emitted`
+  if (isTombstoned(storage, stream)) return `to "${stream.slice(0, 100)}", which was deleted for good`
   return stream.length + type.length + data.length + metadata.length > MOST_BYTES
     ? `an event of more than ${MOST_BYTES} bytes to "${stream.slice(0, 100)}"`
     : undefined
@@ -136,7 +141,7 @@ const faultOf = ({ stream, event: { type, data, metadata } }: Write): string | u
 
 /** What is written of a batch's outcomes, in their order. */
 export const writesOf = (
-  { settings, store }: Own,
+  { storage, settings, store }: Own,
   definition: QueryDefinition,
   done: ReadonlyArray<QueryOutcome>,
   {
@@ -174,7 +179,7 @@ export const writesOf = (
   }
   if (writes.length > MOST_WRITES) throw new Error(`it emits more than ${MOST_WRITES} events of one batch`)
   for (const write of writes) {
-    const fault = faultOf(write)
+    const fault = faultOf(storage, write)
     if (fault !== undefined) throw new Error(`it emits ${fault}`)
   }
   return { writes, tracked }

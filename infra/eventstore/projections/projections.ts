@@ -26,6 +26,10 @@ const BATCH = 500
 const RETRY_MS = 1000
 const names: Names = { nameStart: 0, nameEnd: 0, typeStart: 0, typeEnd: 0 }
 
+/** Whether a projection of all streams sees a stream's events: those of system streams, and of their metadata, it does not. */
+export const isSeenByAll = (stream: string): boolean =>
+  !(isMetastream(stream) ? originalOf(stream) : stream).startsWith('$')
+
 /** What comes before the first dash; undefined for system streams and where there is none. */
 const categoryOf = (stream: string): string | undefined => {
   const dash = stream.startsWith('$') ? -1 : stream.indexOf('-')
@@ -56,6 +60,10 @@ const correlationOf = (metadata: Buffer): string | undefined => {
   }
 }
 
+/** The time as the links of a correlation say it, to the microsecond. `ticks`: tenths of one. */
+const timestampOf = (ticks: bigint): string =>
+  `${new Date(Number(ticks / 10_000n)).toISOString().slice(0, -4)}${`${(ticks / 10n) % 1_000_000n}`.padStart(6, '0')}Z`
+
 /** The link that a projection gives for an event, undefined where none. A deletion counts as an event of the deleted stream's
  *  category and of the type `$deleted`, as on a real node. */
 const linkOf = (projection: ProjectionName, event: StoredEvent): Link | undefined => {
@@ -63,6 +71,7 @@ const linkOf = (projection: ProjectionName, event: StoredEvent): Link | undefine
   if ((projection === '$streams' || projection === '$stream_by_category') && revision !== 0) return undefined
   locateNames(body, names)
   const stream = body.toString('utf8', names.nameStart, names.nameEnd)
+  if (!isSeenByAll(stream)) return undefined
   const type = body.toString('utf8', names.typeStart, names.typeEnd)
   const number = revision === TOMBSTONE_REVISION ? `${WIRE_TOMBSTONE_REVISION}` : `${revision}`
   const self = `${number}@${stream}`
@@ -88,17 +97,23 @@ const linkOf = (projection: ProjectionName, event: StoredEvent): Link | undefine
   const link = isLink(body)
   switch (projection) {
     case '$by_category': {
-      const category = categoryOf(owner)
+      // Of a stream's metadata, that alone which deletes it.
+      const named = deleted ? owner : stream
+      const category = categoryOf(named)
       return category === undefined
         ? undefined
-        : to(`$ce-${category}`, link ? (targetOf(body) ?? self) : self, { $o: owner, ...marks })
+        : to(`$ce-${category}`, link ? (targetOf(body) ?? self) : self, { $o: named, ...marks })
     }
     case '$by_event_type':
       // By the owner's name even for its metadata: so a real node writes it.
       return link ? undefined : to(`$et-${deleted ? '$deleted' : type}`, `${number}@${owner}`, marks)
     case '$by_correlation_id': {
-      const correlation = link ? undefined : correlationOf(decodeBody(body).metadata)
-      return correlation === undefined ? undefined : to(`$bc-${correlation}`, self, {})
+      if (link) return undefined
+      const { metadata, created } = decodeBody(body)
+      const correlation = correlationOf(metadata)
+      return correlation === undefined
+        ? undefined
+        : to(`$bc-${correlation}`, self, { $eventTimestamp: timestampOf(created) })
     }
     case '$stream_by_category': {
       // A reference to a stream, which no read resolves.

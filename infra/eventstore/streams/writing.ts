@@ -30,14 +30,6 @@ const insert = (batch: Batch, stream: Stream, revision: number, event: ProposedE
   return stored.position
 }
 
-/** What the node itself writes: whatever is there; its ids are not remembered. */
-export const writeOwn = (batch: Batch, name: string, event: ProposedEvent): void => {
-  const stream = batch.storage.stream(name)
-  if (stream.last === TOMBSTONE_REVISION) return
-  const revision = stream.last + 1
-  batch.written.push(batch.storage.insert(stream, revision, bodyOf(batch, stream, revision, event), null))
-}
-
 const insertMetadata = (batch: Batch, name: string, json: string): number => {
   const metastream = batch.storage.stream(metastreamOf(name))
   return insert(batch, metastream, metastream.last + 1, {
@@ -52,6 +44,17 @@ const insertMetadata = (batch: Batch, name: string, json: string): number => {
 /** A deleted stream that is written to lives again, from `from` on. */
 const undelete = (batch: Batch, name: string, from: number): void => {
   insertMetadata(batch, name, withTruncateBefore(rawMetadata(batch.storage, name), `${from}`))
+}
+
+/** What the node itself writes: whatever is there; its ids are not remembered. A deleted stream lives again by it. */
+export const writeOwn = (batch: Batch, name: string, event: ProposedEvent): void => {
+  const { storage } = batch
+  const stream = storage.stream(name)
+  if (stream.last === TOMBSTONE_REVISION) return
+  const wasDeleted = isSoftDeleted(metadataOf(storage, stream))
+  const revision = stream.last + 1
+  batch.written.push(storage.insert(stream, revision, bodyOf(batch, stream, revision, event), null))
+  if (wasDeleted) undelete(batch, name, revision)
 }
 
 const writeEvents = (

@@ -203,6 +203,8 @@ test(`given a room of ${EVENTS} events, then its time opens within a second, and
 })
 
 test('given a real room’s log, when it is performed and the user scrubs to 100 moments, then each is as `/at` has it', async (context) => {
+  // In a folder that stays, it may have been performed before.
+  if (DATA !== undefined) return
   const { embedded } = context
   const file = existsSync(BUSY_WEEK) ? BUSY_WEEK : QUIET_EVENING
   const { code, output } = await replay([

@@ -24,7 +24,7 @@ class TimeView extends View {
     this.speed = 60
   }
   willUpdate(changes) {
-    if (changes.has('space') || changes.has('generation')) Object.assign(this, { data: undefined, moment: null, around: null })
+    if (changes.has('space') || changes.has('generation')) Object.assign(this, { data: undefined, moment: null, around: null, hasSettled: false })
     super.willUpdate(changes)
     if (changes.has('at') && this.data && this.at) this.go(this.asked())
   }
@@ -56,7 +56,7 @@ class TimeView extends View {
         Object.assign(this, { moment, trouble: null })
         if (asking.position && !this.wanted && moment.time) this.t = Date.parse(moment.time)
         clearTimeout(this.settling)
-        this.settling = setTimeout(() => this.settle(asking), this.around ? SETTLED_MS : 0)
+        this.settling = setTimeout(() => this.settle(asking), this.hasSettled ? SETTLED_MS : 0)
       } catch (trouble) {
         this.trouble = trouble
         // Asked too often, or something is away: the server says when to ask again.
@@ -71,6 +71,7 @@ class TimeView extends View {
    *  wait for them. */
   async settle(asked) {
     if (this.wanted || this.going || !this.isConnected) return
+    this.hasSettled = true
     const { around, t } = this
     history.replaceState(null, '', to.time(this.space, asked.position ?? asked.time))
     const i = around ? this.index(around.events) : -1

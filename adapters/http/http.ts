@@ -3,21 +3,18 @@ import { randomUUID } from 'node:crypto'
 import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
-import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
 import underPressure from '@fastify/under-pressure'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
 import { Histogram } from 'prom-client'
 import { addressesIn, clientAddress, isLoopback, networkOf } from '../addresses.ts'
 import { originRules } from '../origins.ts'
 import { describeError, describeRefusal } from '../refusals.ts'
-import { asyncApi, asyncApiPage } from '../sockets/asyncapi.ts'
 import { acceptJson } from './body.ts'
 import { limitCostly } from './costly.ts'
 import type { HttpConfig, HttpDeps } from './deps.ts'
+import { documentation } from './documentation.ts'
 import { answerError, describeThrown, HttpError, NOT_ALLOWED, NOT_FOUND } from './errors.ts'
 import { type Allowed, allowedMethods } from './methods.ts'
-import { finish, SECURITY, SECURITY_SCHEMES } from './openapi.ts'
 import { hasMalformedId, hasMalformedPost, rewriteUrl } from './paths.ts'
 import { createPressure } from './pressure.ts'
 import { requestId } from './request-id.ts'
@@ -49,7 +46,7 @@ import { transparency } from './routes/transparency.ts'
 import { turn } from './routes/turn.ts'
 import { voice } from './routes/voice.ts'
 import { whatIf } from './routes/what-if.ts'
-import { validatorCompiler } from './validate.ts'
+import { compilersFactory } from './validate.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -194,51 +191,6 @@ const ofClient = (code: string | undefined) => {
   }
 }
 
-const TAGS = [
-  ['spaces', 'Finding a space, looking at it, and being let in.'],
-  ['chat', 'What is said in a space.'],
-  ['settings', 'What is allowed in a space.'],
-  ['moderation', 'Roles, bans, mutes and kicks.'],
-  ['filters', 'Rules that act by themselves on what people write, and what they caught; lists of bans.'],
-  ['cases', 'Reports, cases, receipts and appeals.'],
-  ['people', 'What is held on people, and erasing it.'],
-  ['auth', 'Proving who one is.'],
-  ['webrtc', 'Credentials for the media relay.'],
-  ['audit', 'What happened, and why.'],
-  ['proof', 'That the record is whole.'],
-  [
-    'panel',
-    'What DLUX’s wallet and panel ask for beside rooms. There are no payments, no tickets to buy, no queues.',
-  ],
-  ['operations', 'Health and metrics.'],
-] as const
-
-const document = async (app: FastifyInstance, config: HttpConfig): Promise<void> => {
-  await app.register(swagger, {
-    openapi: {
-      info: {
-        title: 'DLUX Presence',
-        version: config.version,
-        description:
-          'Presence and chat for shared VR rooms. What happens live comes over Socket.IO, on the default namespace and path: /docs/sockets, for programs /docs/asyncapi.json. ' +
-          'Calls that say so refuse a parameter that they do not know; the others ignore it.',
-      },
-      // The page's own origin comes first: under another name its calls would be cross-origin.
-      servers: [{ url: '/' }, { url: config.publicUrl }],
-      components: { securitySchemes: SECURITY_SCHEMES as never },
-      security: SECURITY as never,
-      tags: TAGS.map(([name, description]) => ({ name, description })),
-    },
-    transformObject: (made) => finish(('openapiObject' in made ? made.openapiObject : {}) as never) as never,
-  })
-  await app.register(swaggerUi, { routePrefix: '/docs' })
-  const socket = asyncApi(config.version, config.publicUrl)
-  app.get('/docs/asyncapi.json', { schema: { hide: true } }, async () => socket)
-  app.get('/docs/sockets', { schema: { hide: true } }, async (_, reply) =>
-    reply.type('text/html; charset=utf-8').send(asyncApiPage()),
-  )
-}
-
 /** Does not listen: the caller makes it listen, and closes it. */
 export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
   const { config } = deps
@@ -255,12 +207,7 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     routerOptions: { maxParamLength: LONGEST_PARAM, ignoreTrailingSlash: true },
     requestTimeout: REQUEST_MS,
     // Given here, so that fastify's own compilers are not loaded only to be replaced.
-    schemaController: {
-      compilersFactory: {
-        buildValidator: () => validatorCompiler as never,
-        buildSerializer: () => () => JSON.stringify,
-      },
-    },
+    schemaController: { compilersFactory },
     // While the server closes, a request over an open connection is still answered, as its last one.
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) =>
@@ -302,7 +249,7 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
   limitCostly(app, deps.clock, config)
   await protect(app, config, deps.sfu?.url ?? null)
   answerErrors(app, config, allowed)
-  await document(app, config)
+  documentation(app, config)
   for (const routes of [
     operations,
     sessions,

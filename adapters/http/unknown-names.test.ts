@@ -18,7 +18,7 @@ const IN_PATHS: Readonly<Record<string, string>> = {
   case_id: 'a-case',
 }
 const fill = (path: string): string => path.replace(/\{(\w+)\}/g, (_, name) => IN_PATHS[name] ?? 'x')
-const document = (http.app as Json).swagger() as Json
+const document = (await http.app.inject('/docs/json')).json() as Json
 const calls = Object.entries(document.paths as Record<string, Record<string, Json>>).flatMap(
   ([path, methods]) => Object.entries(methods).map(([method, of]) => ({ path, method, of })),
 )

@@ -60,7 +60,7 @@ type Only = { readonly part: Part; readonly names: ReadonlyArray<string> }
 type Part = 'query' | 'body'
 const only = new WeakMap<object, Only>()
 
-/** A schema for fastify's `schema` option, from which `validatorCompiler` finds the codec. `strict`: the part of a
+/** A schema for fastify's `schema` option, from which `compilersFactory` finds the codec. `strict`: the part of a
  *  request in which names that the codec doesn't know are refused: a misspelt filter would quietly show more than was
  *  asked for, and a proof in a field that nobody reads would turn an account into a guest. */
 export const schemaFor = (codec: AnyCodec, { strict }: { readonly strict?: Part } = {}): JsonSchema => {
@@ -144,7 +144,7 @@ export const refuseBesideProof = (body: unknown, codec: AnyCodec): void => {
 }
 
 /** Decodes the parts that a schema from `schemaFor` describes; any other schema is documentation, and everything passes. */
-export const validatorCompiler = ({ schema }: { schema: unknown }) => {
+const validatorCompiler = ({ schema }: { schema: unknown }) => {
   const codec = codecs.get(schema as object)
   const known = only.get(schema as object)
   return (data: unknown): { value: unknown } | { error: Error } => {
@@ -154,4 +154,10 @@ export const validatorCompiler = ({ schema }: { schema: unknown }) => {
     const decoded = codec.decode(data ?? {})
     return E.isRight(decoded) ? { value: decoded.right } : { error: refusalOf(decoded.left) }
   }
+}
+
+/** For fastify: no compilers of its own, which would be loaded only to be replaced. */
+export const compilersFactory = {
+  buildValidator: () => validatorCompiler as never,
+  buildSerializer: () => () => JSON.stringify,
 }

@@ -247,7 +247,7 @@ test('given a client that does not read its signals, then they are dropped, and 
   assert.ok(alice.of('webrtc-offer').length < 40, `${alice.of('webrtc-offer').length} came`)
 })
 
-test('given a room’s budget, when more moves than it allows, then each sender’s newest update is sent when possible, small updates first', () => {
+test('given a room’s budget, when more moves than it allows, then each sender’s newest update is sent when possible, small updates first, and those that only say where a body is are free', () => {
   const budget = createBudget({ perSecond: 1_000, burst: 1_000 }, { perSecond: 1e9, burst: 1e9 })
   const waiting = new Map([
     ['large', { bytes: 400 }],
@@ -264,6 +264,10 @@ test('given a room’s budget, when more moves than it allows, then each sender�
   const whole = createBudget({ perSecond: 1e9, burst: 1e9 }, { perSecond: 100, burst: 100 })
   assert.is(whole.affordable('a', waiting, 5, 0).length, 2)
   assert.equal(whole.affordable('b', waiting, 5, 0), [], 'and all have one together')
+  const crowd = createBudget({ perSecond: 1_000, burst: 1_000 }, { perSecond: 1e9, burst: 1e9 }, 90)
+  const going = () => crowd.affordable('a', waiting, 5, 0).map(([name]) => name)
+  assert.equal(going(), ['small', 'middle', 'large'])
+  assert.equal(going(), ['small', 'middle'], 'where somebody stands goes out whatever else is spent')
 })
 
 /** A relay by which the test plays another process. */

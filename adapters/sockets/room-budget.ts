@@ -18,7 +18,9 @@ export type Budget = {
 /** How many rooms' spending is remembered; the others have spent nothing lately. */
 const MAX_ROOMS = 1_000
 
-export const createBudget = (ofRoom: TokenRate, ofAll: TokenRate): Budget => {
+/** `small`: updates of at most so many bytes are always sent and cost nothing. Where one body is fits into that. Each sender's own pace
+ *  and the rest after each round bound them; counted here, they would let a crowd of hundreds see each other move once in seconds. */
+export const createBudget = (ofRoom: TokenRate, ofAll: TokenRate, small = 0): Budget => {
   const rooms = new Map<string, Bucket>()
   let all: Bucket | null = null
 
@@ -42,13 +44,13 @@ export const createBudget = (ofRoom: TokenRate, ofAll: TokenRate): Budget => {
       refill(bucket, ofRoom, now)
       refill(all, ofAll, now)
       let moves = [...waiting]
-      const costOf = (bytes: number) => bytes * Math.max(1, hearers)
-      const cost = costOf(moves.reduce((sum, [, { bytes }]) => sum + bytes, 0))
+      const costOf = (bytes: number) => (bytes <= small ? 0 : bytes * Math.max(1, hearers))
+      const cost = moves.reduce((sum, [, { bytes }]) => sum + costOf(bytes), 0)
       if (cost > Math.min(bucket.tokens, all.tokens)) moves = moves.sort(([, a], [, b]) => a.bytes - b.bytes)
       const going: Array<(typeof moves)[number]> = []
       for (const move of moves) {
         // The last one may cost more than is left: otherwise one larger than any burst would never be sent.
-        if (bucket.tokens <= 0 || all.tokens <= 0) break
+        if (move[1].bytes > small && (bucket.tokens <= 0 || all.tokens <= 0)) continue
         bucket.tokens -= costOf(move[1].bytes)
         all.tokens -= costOf(move[1].bytes)
         going.push(move)

@@ -78,9 +78,10 @@ const MAX_FRAMES = 4_096
 const FEW_BYTES = 65_536
 const MAX_BUFFERS = 256 << 20
 const PATIENCE_MS = 15_000
-/** 50 people who each move ten times a second with 300 bytes cause 7 MB/s. */
+/** For updates that are larger than where one body is and how it is turned. */
 const OF_ROOM: TokenRate = { perSecond: 8 << 20, burst: 8 << 20 }
 const OF_ALL: TokenRate = { perSecond: 64 << 20, burst: 64 << 20 }
+const SMALL_MOVE = 512
 
 const NOBODY: ReadonlyArray<OtherLine> = []
 
@@ -137,7 +138,7 @@ export const createSending = (options: SendingOptions): Sending => {
   const hearers = (room: RoomKey): number =>
     (namespace.adapter.rooms.get(room)?.size ?? 0) + (lines.get(room)?.size ?? 0)
 
-  const budget = createBudget(options.movesOfRoom ?? OF_ROOM, options.movesOfAll ?? OF_ALL)
+  const budget = createBudget(options.movesOfRoom ?? OF_ROOM, options.movesOfAll ?? OF_ALL, SMALL_MOVE)
   const packed: PackedHearers = new Map()
   const moving = createMoving({ namespace, lines, budget, hearers, packed })
 

@@ -11,13 +11,10 @@ import { lookForKeys } from '../../adapters/privacy/missing-keys.ts'
 import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
 import { isTracing, traceApplied } from '../../adapters/tracing.ts'
 import { waitAtMost } from '../../adapters/wait-at-most.ts'
-import { signerOf } from '../../projections/proof/note.ts'
 import { configOrExit } from '../config/load.ts'
 import { startedOrExit } from '../config/start.ts'
 import { followContent } from '../operations/content/source.ts'
-import { keepStates } from '../operations/keep/bundle-states.ts'
-import { keepBlocks } from '../operations/keep/counted-blocks.ts'
-import { keepMoments } from '../operations/keep/moments.ts'
+import type { Keepers } from '../operations/keep/keepers.ts'
 import { holdLogSize } from './log-size.ts'
 import { runProjector } from './projector.ts'
 import { reportChanges } from './report.ts'
@@ -40,6 +37,18 @@ const prepare = async (databaseUrl: string, logger: Logger): Promise<void> => {
       if (tries === 0) logger.warn({ error: String(error) }, 'waiting for Postgres')
       await delay(Math.min(100 * 2 ** tries, 2_000))
     }
+}
+
+/** Loaded with the first events: before, there is nothing to keep, and the projector starts sooner. */
+const lateKeepers = (load: () => Promise<Keepers>): Keepers => {
+  let loaded: Promise<Keepers> | null = null
+  return {
+    notice: (events) => {
+      loaded ??= load()
+      void loaded.then((keepers) => keepers.notice(events))
+    },
+    stop: async () => (await loaded)?.stop(),
+  }
 }
 
 /** Resolves once it has begun to follow the log. Ends the process with a sentence if it can't start. */
@@ -71,19 +80,9 @@ export const run = async (): Promise<void> => {
     config.archive.dir,
   )
   const log = sealedLog(stored, vault)
-  const keeper = keepMoments({
-    log: stored,
-    onError: (error, stream) => logger.warn({ err: error, stream }, 'a moment was not kept'),
-  })
-  const states = keepStates({
-    log: stored,
-    databaseUrl: config.database.url,
-    signer: signerOf(config.audit.origin, Buffer.from(config.audit.signingKey, 'hex')),
-    onError: (error, stream) => logger.warn({ err: error, stream }, 'a state was not kept'),
-  })
-  const blocks = keepBlocks({
-    databaseUrl: config.database.url,
-    onError: (error) => logger.warn({ err: error }, 'a timeline was not counted'),
+  const keepers = lateKeepers(async () => {
+    const { startKeepers } = await import('../operations/keep/keepers.ts')
+    return startKeepers(config, stored, logger)
   })
   const traces = isTracing()
   const projector = runProjector({
@@ -98,17 +97,15 @@ export const run = async (): Promise<void> => {
       })
     },
     onApplied: (events) => {
-      keeper.notice(events)
-      states.notice(events)
-      blocks.notice(events)
+      keepers.notice(events)
       if (traces) traceApplied(events.map(({ recorded }) => recorded))
     },
   })
   const follower = followContent(config, logger)
   const size = holdLogSize(config, logger, { leads: () => projector.state().role === 'leading' })
   stop = async () => {
-    await Promise.all([projector.stop(), follower?.stop(), size.stop()])
-    await Promise.all([keeper.stop(), states.stop(), blocks.stop()])
+    await Promise.all([projector.stop(), follower.then((one) => one?.stop()), size.stop()])
+    await keepers.stop()
     await log.close()
     await vault.close()
   }

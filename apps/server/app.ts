@@ -28,10 +28,8 @@ import { createMomentWriter } from '../operations/keep/moment-writer.ts'
 import { startPage } from '../page/plugin.ts'
 import { clientScripts } from '../scripts/plugin.ts'
 import { withAvatars } from './avatars.ts'
-import { keepBanLists } from './ban-lists.ts'
+import type { Background } from './background.ts'
 import { keepCheckpoints, measureWitnesses } from './checkpoints.ts'
-import { deliverFor, measureDeliveries, webhookKeyOf } from './deliveries.ts'
-import { keepErasures } from './erasures.ts'
 import { evidenceFrom } from './evidence.ts'
 import { measureFollowing, type WatchedFollowing, watchFollowing, withContent } from './following.ts'
 import { createHealth } from './health.ts'
@@ -40,6 +38,7 @@ import { createMetrics, type MetricsRegistry } from './metrics.ts'
 import { withPinned } from './pinned.ts'
 import { closeHttp } from './stopping.ts'
 import { watchParts } from './watched-parts.ts'
+import { measureDeliveries, webhookKeyOf } from './webhooks.ts'
 
 export type App = {
   /** Resolves to the address once it accepts connections. */
@@ -259,25 +258,15 @@ export const createApp = async (config: Config, version: string, logger: Logger)
   watchParts(metrics, { sockets, commands, log, readModels, health })
   if (following.isAsked) measureFollowing(metrics, following)
 
-  const deliveries = deliverFor(httpDeps, {
-    databaseUrl: config.database.url,
-    allowsLoopback: config.webhooks.allowsLoopback,
-    metrics: metrics.parts,
-  })
-
-  measureDeliveries(metrics, outside, deliveries.isLeading)
+  let background: Background | null = null
+  measureDeliveries(metrics, outside, () => background?.isDelivering() ?? false)
   measureWitnesses(metrics, machines.witnesses)
 
-  const erasures = keepErasures({
-    ...{ outside, log, readModels, clock, ids, logger },
-    databaseUrl: config.database.url,
-    masterKey: config.privacy.masterKey,
-    nodeId: config.nodeId,
-  })
-  const banLists = keepBanLists(
-    { commands, models: readModels, content, clock, ids },
-    { databaseUrl: config.database.url, logger },
-  )
+  let beginning: Promise<void> | null = null
+  const begin = async (): Promise<void> => {
+    const { beginBackground } = await import('./background.ts')
+    background = beginBackground(httpDeps, machines, { config, commands, metrics: metrics.parts })
+  }
 
   let stopCheckpoints = (): void => {}
   return {
@@ -285,14 +274,17 @@ export const createApp = async (config: Config, version: string, logger: Logger)
       const address = await http.listen({ host: config.host, port: config.port })
       keeper.start()
       seats.start()
-      erasures.start()
+      beginning = begin().catch((error) =>
+        logger.error({ err: error, defect: true }, 'deliveries, erasures and lists of bans have not begun'),
+      )
       stopCheckpoints = keepCheckpoints(proofs, machines.witnesses, logger)
       return address
     },
     stop: async () => {
       stopCheckpoints()
       seats.stop()
-      await waitAtMost(LAST_RITES, Promise.all([deliveries.stop(), erasures.stop(), banLists.stop()]))
+      await beginning
+      await waitAtMost(LAST_RITES, Promise.all([background?.stop()]))
       const sessions = sockets.sessions()
       await sockets.close()
       await keeper.stop(sessions)

@@ -1,6 +1,4 @@
 /** Deliveries to subscribed addresses, which this server makes while it is the one that delivers. */
-import type { KeyObject } from 'node:crypto'
-import { macKey } from '../../adapters/auth/tokens.ts'
 import { spaceFrom } from '../../adapters/http/codecs.ts'
 import type { HttpDeps } from '../../adapters/http/deps.ts'
 import { HttpError } from '../../adapters/http/errors.ts'
@@ -8,26 +6,7 @@ import { mayFollow, positionBefore } from '../../adapters/http/routes/feed.ts'
 import type { Deliveries } from '../../adapters/outside/deliver/deliveries.ts'
 import { DAY, type Pace } from '../../adapters/outside/deliver/pump.ts'
 import { startDeliveries } from '../../adapters/outside/deliver/start.ts'
-import type { Outside } from '../../adapters/outside/registry.ts'
-import type { MetricsRegistry, PartMetrics } from './metrics.ts'
-
-/** Derived from the only secret that is never changed. */
-export const webhookKeyOf = (masterKey: string): KeyObject => macKey(masterKey, 'webhook secrets')
-
-export const measureDeliveries = (
-  metrics: MetricsRegistry,
-  outside: Pick<Outside, 'state'>,
-  isLeading: () => boolean,
-): void => {
-  const all = () => [...(outside.state()?.subscriptions.values() ?? [])]
-  metrics.gauge('presence_subscriptions', 'addresses that are told of what happens', () => all().length)
-  metrics.gauge(
-    'presence_subscriptions_parked',
-    'addresses that took nothing for a day, and are told no more until they are replayed',
-    () => all().filter(({ parked }) => parked !== null).length,
-  )
-  metrics.gauge('presence_deliveries_leading', '1 on the process that delivers', () => (isLeading() ? 1 : 0))
-}
+import type { PartMetrics } from './metrics.ts'
 
 export const deliverFor = (
   deps: HttpDeps,

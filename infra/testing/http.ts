@@ -24,8 +24,8 @@ import { createTurn } from '../../adapters/turn/turn.ts'
 import { createCommands } from '../../apps/commands/commands.ts'
 import { createMomentWriter } from '../../apps/operations/keep/moment-writer.ts'
 import { runProjector } from '../../apps/projector/projector.ts'
-import { webhookKeyOf } from '../../apps/server/deliveries.ts'
 import { evidenceFrom } from '../../apps/server/evidence.ts'
+import { webhookKeyOf } from '../../apps/server/webhooks.ts'
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { Clock, Commands } from '../../domain/ports.ts'
 import { createMoments } from '../../projections/history/moments.ts'
@@ -205,7 +205,7 @@ export const testHttp = async (
     const isJson = String(reply.getHeader('content-type')).startsWith('application/json')
     if (url === undefined || /^\/(docs|page|console)/.test(url) || !isJson || typeof payload !== 'string')
       return
-    document ??= app.swagger()
+    document ??= (await app.inject('/docs/json')).json<object>()
     const wrong = undocumented(
       document,
       { method: request.method, url },

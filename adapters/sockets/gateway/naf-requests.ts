@@ -1,9 +1,10 @@
 /** The requests of networked-aframe's socketio and webrtc adapters. */
 import * as t from 'io-ts'
-import type { Answer } from '../answers.ts'
+import { type Answer, done } from '../answers.ts'
 import type { Line } from '../line.ts'
 import type { Member } from '../member.ts'
 import type { SocketRequest } from '../requests.ts'
+import type { LateVoices } from './late-voices.ts'
 import { JoinRoom, NafLine, SIGNAL_TYPE } from './naf.ts'
 import { type LanguageDeps, object, request, type Speaking, speaksOther } from './speaking.ts'
 import type { Payload } from './translated.ts'
@@ -25,10 +26,24 @@ export const nafRequests = (
     }
     return answer
   }
-  const broadcast = (member: Member, { type, data: what }: Payload): Answer => data(member, null, type, what)
+  /** Its voices, of which whatever it sends shows something. */
+  const voicesOf = ({ line }: Member): LateVoices | null => (isNaf(line) ? line.voices : null)
+  const broadcast = (member: Member, { type, data: what }: Payload): Answer => {
+    voicesOf(member)?.ready()
+    return data(member, null, type, what)
+  }
+  const answer = (member: Member, to: unknown, what: unknown): Answer => {
+    const passed = typeof to === 'string' ? voicesOf(member)?.answered(to, what) : undefined
+    if (passed === undefined) return signal(member, 'answer', to, what)
+    return passed === null ? done() : signal(member, passed.kind, to, passed.signal)
+  }
   const send = (member: Member, { to, type, data: what }: Payload): Answer => {
-    if (type !== SIGNAL_TYPE) return data(member, to ?? '', type, what)
-    return signal(member, String(object(what).type), to, what)
+    if (type !== SIGNAL_TYPE) {
+      voicesOf(member)?.ready()
+      return data(member, to ?? '', type, what)
+    }
+    const kind = String(object(what).type)
+    return kind === 'answer' ? answer(member, to, what) : signal(member, kind, to, what)
   }
 
   return new Map([

@@ -1,6 +1,8 @@
 /** The language of networked-aframe's `socketio` and `webrtc` adapters. */
 import * as t from 'io-ts'
+import type { RoomKey } from '../../../domain/names.ts'
 import type { RoomData } from '../payloads.ts'
+import { LateVoices } from './late-voices.ts'
 import { type Payload, TranslatedLine } from './translated.ts'
 
 export type SignalKind = 'offer' | 'answer' | 'candidate'
@@ -19,6 +21,7 @@ export class NafLine extends TranslatedLine {
   /** When each socket came (ms since the epoch), by its id. */
   readonly #occupants = new Map<string, number>()
   #isChanged = false
+  readonly voices = new LateVoices((from, offer) => this.#send(from, offer))
 
   protected override say(event: string, payload: Payload): void {
     const kind = signalKind(event)
@@ -47,6 +50,7 @@ export class NafLine extends TranslatedLine {
         break
       case 'user-left':
         this.#occupants.delete(String(payload.socketId))
+        this.voices.gone(String(payload.socketId))
         this.#isChanged = true
         break
     }
@@ -62,11 +66,21 @@ export class NafLine extends TranslatedLine {
 
   /** The adapter also looks at `from` and `to` inside the payload, which clients of another language don't write. */
   #signal(kind: SignalKind, payload: Payload): void {
-    const from = payload.fromSocketId
+    const from = String(payload.fromSocketId)
+    if (kind === 'answer' && this.voices.ends(from)) return
     const given = payload[kind]
     const fields = typeof given === 'object' && given !== null ? given : { [kind]: given }
-    const data = { ...fields, type: kind, from, to: this.id }
+    if (kind === 'offer') this.voices.offered(from, fields as Payload)
+    this.#send(from, { ...fields, type: kind })
+  }
+  #send(from: string, signal: Payload): void {
+    const data = { ...signal, from, to: this.id }
     this.socket.emit('send', { from, to: this.id, type: SIGNAL_TYPE, data })
+  }
+
+  override leave(room: RoomKey): void {
+    this.voices.clear()
+    super.leave(room)
   }
 }
 

@@ -181,7 +181,9 @@ export const createMoving = (deps: {
     restUntil = ended + Math.min((ended - started) * REST, LONGEST_REST_MS)
     if (moving.size === 0) return
     isDue = true
-    setTimeout(passOn, Math.max(restUntil - ended, budget.wait(moving.keys()))).unref()
+    // A large update that waits for the room's budget does not keep small ones waiting.
+    const wait = Math.min(budget.wait(moving.keys()), LONGEST_REST_MS)
+    setTimeout(passOn, Math.max(restUntil - ended, wait)).unref()
   }
 
   return {

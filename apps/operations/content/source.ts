@@ -1,29 +1,37 @@
-/** Where content comes from, according to the settings: DLUX's primary, else DLUX's API and Hive, else only files. */
-import { createHive } from '../../../adapters/hive/hive.ts'
+/** Where content comes from, according to the settings: DLUX's primary, else DLUX's API and Hive, else only files. What follows it is
+ *  loaded only if it is asked for. */
 import type { Logger } from '../../../adapters/observing.ts'
 import type { Config } from '../../config/load.ts'
-import { followPrimary } from './follow.ts'
 import type { PrimaryFollower } from './following.ts'
-import { followTrending, forgetTrending } from './trending.ts'
 
 type Given = Pick<Config, 'content' | 'database' | 'hive'>
 
+/** What was listed before the settings changed. */
+const forget = async (databaseUrl: string): Promise<void> => {
+  const { forgetTrending } = await import('./trending.ts')
+  await forgetTrending(databaseUrl)
+}
+
 /** Null if there is nothing to follow. */
-export const followContent = (
+export const followContent = async (
   { content, database, hive }: Given,
   logger: Pick<Logger, 'info' | 'warn'>,
-): PrimaryFollower | null => {
+): Promise<PrimaryFollower | null> => {
   const databaseUrl = database.url
-  if (content.alive !== null)
+  if (content.alive !== null) {
+    const [{ followTrending }, { createHive }] = await Promise.all([
+      import('./trending.ts'),
+      import('../../../adapters/hive/hive.ts'),
+    ])
     return followTrending({
       ...content.alive,
       databaseUrl,
       logger,
       hive: createHive({ nodes: hive.nodes, clock: { now: Date.now }, allowStandIn: hive.standIn }),
     })
-  // What was listed before the settings changed.
-  void forgetTrending(databaseUrl).catch(() => {})
-  return content.url === null
-    ? null
-    : followPrimary({ ...content, primaryUrl: content.url, databaseUrl, logger })
+  }
+  void forget(databaseUrl).catch(() => {})
+  if (content.url === null) return null
+  const { followPrimary } = await import('./follow.ts')
+  return followPrimary({ ...content, primaryUrl: content.url, databaseUrl, logger })
 }

@@ -58,6 +58,7 @@ export const makeEvidence = async (
     signer,
     open: log.open,
     shows: (author) => wordsOf?.includes(author) ?? true,
+    witnesses,
     madeAt: new Date(clock.now()).toISOString(),
   })
   return E.right(html)

@@ -24,6 +24,7 @@ export const evidenceInto = (of: {
           signer: of.signer,
           open: log.open,
           shows: (author) => of.shows?.includes(author) ?? true,
+          witnesses: of.to.witnesses,
           madeAt: new Date().toISOString(),
         })
         await of.write(html)

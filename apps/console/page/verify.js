@@ -25,7 +25,7 @@ export const parseNote = (note) => {
 }
 
 /** The signed text of a note, and its signatures. */
-const signedIn = (note) => {
+export const signedIn = (note) => {
   const [text, signed = ''] = note.split('\n\n')
   const signatures = signed.split('\n').flatMap((line) => {
     const [, name, value] = /^— (\S+) (\S+)$/.exec(line) ?? []
@@ -35,8 +35,8 @@ const signedIn = (note) => {
   return { text: `${text}\n`, signatures }
 }
 
-/** The signature that a key (`name+id+base64`) of that kind made of the note, without the key's id, and how to check it. */
-const signedBy = async (note, vkey, kind) => {
+/** The signatures that a key (`name+id+base64`) of that kind made of the note, without the key's id, and how to check one. */
+export const signedBy = async (note, vkey, kind) => {
   const { text, signatures } = signedIn(note)
   const [, name, value] = /^([^+]+)\+[0-9a-f]{8}\+(.+)$/.exec(vkey.trim()) ?? []
   const key = value ? bytesOf(value) : []
@@ -54,13 +54,18 @@ export const isSigned = async (note, vkey) => {
 }
 /** When the witness cosigned the note: a Date, or null if it did not (c2sp.org/tlog-cosignature). */
 export const cosignedAt = async (note, vkey) => {
-  const { text, own, holds } = await signedBy(note, vkey, 4)
-  for (const signature of own) {
-    if (signature.length !== 72) continue
-    const time = new DataView(signature.buffer, signature.byteOffset).getBigUint64(0)
-    if (await holds(signature.subarray(8), `cosignature/v1\ntime ${time}\n${text}`)) return new Date(1000 * Number(time))
+  const signed = await signedBy(note, vkey, 4)
+  for (const signature of signed.own) {
+    const at = await timeOf(signature, signed)
+    if (at !== null) return at
   }
   return null
+}
+/** When a witness made this cosignature; null if it did not make it. */
+export const timeOf = async (signature, { text, holds }) => {
+  if (signature.length !== 72) return null
+  const time = new DataView(signature.buffer, signature.byteOffset).getBigUint64(0)
+  return (await holds(signature.subarray(8), `cosignature/v1\ntime ${time}\n${text}`)) ? new Date(1000 * Number(time)) : null
 }
 
 /** RFC 9162, 2.1.3.2. */

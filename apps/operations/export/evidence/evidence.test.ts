@@ -2,8 +2,9 @@
  *  EVIDENCE_TRIALS=1000 for the full run; EVIDENCE_EVENTS=10000 for its size and time at size. */
 // needs: chromium
 // timeout: 240
-import { createSecretKey, randomBytes } from 'node:crypto'
+import { createHash, createSecretKey, randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -20,16 +21,31 @@ import { type MemoryLog, memoryLog } from '../../../../infra/testing/memory-log.
 import { testDatabase } from '../../../../infra/testing/postgres.ts'
 import { until } from '../../../../infra/testing/until.ts'
 import { checkBundle } from '../../../../projections/proof/check-bundle.ts'
+import { cosign, cosignerOf } from '../../../../projections/proof/cosignature.ts'
 import { signerOf, signNote, verifierOf } from '../../../../projections/proof/note.ts'
+import type { WitnessPlace } from '../../../../projections/proof/witnesses.ts'
 import { alice, at, bob, guest, joined, posted, recorded } from '../../../../projections/testing/events.ts'
 import { runProjector } from '../../../projector/projector.ts'
+import { serveWitness } from '../../witness/serving.ts'
+import { openWitnessFolder } from '../../witness/state.ts'
+import { createWitness } from '../../witness/witness.ts'
 import { exportBundleTo } from '../bundle.ts'
 import { evidenceOf } from './evidence.ts'
 // @ts-expect-error: the page's own, in plain JavaScript.
 import { expanded, fromBase85 } from './page/squeezed.js'
 import { base85, MARK, squeezed } from './squeeze.ts'
 
-type Context = { browser: Browser; page: Page; log: MemoryLog; bundle: string; html: string; asked: string[] }
+type Context = {
+  browser: Browser
+  page: Page
+  log: MemoryLog
+  bundle: string
+  html: string
+  asked: string[]
+  /** One that cosigns, and one that can't be reached. */
+  witnesses: ReadonlyArray<WitnessPlace>
+  stopWitness: () => void
+}
 const test = suite<Context>('evidence')
 const TRIALS = Number(process.env.EVIDENCE_TRIALS ?? 20)
 const EVENTS = Number(process.env.EVIDENCE_EVENTS ?? 120)
@@ -75,6 +91,19 @@ const written = async (log: MemoryLog): Promise<void> => {
   await put(recorded(space, muted, alice, 'muted'))
 }
 
+const startWitness = async (): Promise<{ place: WitnessPlace; stop: () => void }> => {
+  const state = openWitnessFolder(join(folder, 'w1'), 'witness.test/w1')
+  const witness = createWitness(state, verifier, { now: Date.now })
+  const onError = (error: Error) => assert.unreachable(error.message)
+  const server = await serveWitness(witness, { host: '127.0.0.1', port: 0, onError })
+  const stop = () => {
+    server.closeAllConnections()
+    server.close()
+    state.close()
+  }
+  const { port } = server.address() as AddressInfo
+  return { place: { key: witness.key, url: `http://127.0.0.1:${port}` }, stop }
+}
 test.before(async (context) => {
   const log = memoryLog()
   await written(log)
@@ -82,9 +111,13 @@ test.before(async (context) => {
   const projector = runProjector({ log: sealedLog(log, vault), databaseUrl: database.url })
   await until('all is applied', () => projector.state().position === log.events.at(-1)!.position, 60_000)
   await projector.stop()
+  const { place, stop: stopWitness } = await startWitness()
+  const away = verifierOf(cosignerOf('witness.test/away', Buffer.alloc(32, 5)))
+  const witnesses = [place, { key: away, url: 'http://127.0.0.1:1' }]
   let bundle = ''
   await exportBundleTo({
     log,
+    witnesses,
     databaseUrl: database.url,
     signer,
     space,
@@ -99,20 +132,23 @@ test.before(async (context) => {
   const asked: string[] = []
   page.on('request', (request) => asked.push(request.url()))
   await page.setOfflineMode(true)
-  const html = (await make(log, bundle, (author) => author !== 'bob')).html
-  Object.assign(context, { log, bundle, browser, page, html, asked })
+  Object.assign(context, { log, bundle, browser, page, asked, witnesses, stopWitness })
+  context.html = (await make(context, bundle, (author) => author !== 'bob')).html
 })
-test.after(async ({ browser }) => {
+test.after(async ({ browser, stopWitness }) => {
   await browser?.close()
+  stopWitness?.()
   rmSync(folder, { recursive: true })
 })
 
-const make = (log: MemoryLog, bundle: string, shows: (author: string) => boolean) =>
-  evidenceOf(bundle, { signer, open: sealedLog(log, vault).open, shows, madeAt: at(1_000) })
+const make = ({ log, witnesses }: Context, bundle: string, shows: (author: string) => boolean) =>
+  evidenceOf(bundle, { signer, open: sealedLog(log, vault).open, shows, witnesses, madeAt: at(1_000) })
 
 type Shown = {
   readonly verdict: string
   readonly named: ReadonlyArray<string>
+  /** Each check, after what it is: `holds`, `fails`, `unchecked` or `noted`. */
+  readonly checks: ReadonlyArray<string>
   readonly title: string
   readonly text: string
 }
@@ -129,6 +165,7 @@ const opened = async ({ page }: Context, html: string | Buffer): Promise<Shown> 
   return (await page.evaluate(`({
     verdict: document.querySelector('#verdict')?.textContent ?? 'There is no verdict.',
     named: [...document.querySelectorAll('#checks .fails')].map((one) => one.textContent),
+    checks: [...document.querySelectorAll('#checks li')].map((one) => one.className + ': ' + one.textContent),
     title: document.title,
     text: document.body?.textContent ?? '',
   })`)) as Shown
@@ -204,10 +241,142 @@ each(
         ...event,
         stored: { data: null, metadata: null },
       }))
-    const { html } = await evidenceOf(context.bundle, { signer, open, shows: () => true, madeAt: at(1_000) })
+    const { html } = await evidenceOf(context.bundle, {
+      signer,
+      open,
+      shows: () => true,
+      witnesses: context.witnesses,
+      madeAt: at(1_000),
+    })
     const { verdict, text } = await opened(context, html)
     assert.match(verdict, HOLDS)
     assert.match(text, /\d+ of them from before words were committed to/)
+  },
+)
+
+/* ── witnesses ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('base64')
+/** The bundle with another checkpoint's note, sealed by somebody who has the log's key. */
+const withNote = (bundle: string, edit: (note: string) => string): string => {
+  const lines = bundle.split('\n')
+  const note = (JSON.parse(lines[1]!) as { checkpoint: string }).checkpoint
+  lines[1] = JSON.stringify({ checkpoint: edit(note) })
+  const seal = (JSON.parse(lines.at(-2)!) as { seal: string }).seal
+  const text = seal
+    .slice(0, seal.indexOf('\n\n') + 1)
+    .replace(/^checkpoint .*$/m, `checkpoint ${digestOf(`${lines[1]}\n`)}`)
+  lines[lines.length - 2] = JSON.stringify({ seal: signNote(text, signer) })
+  return lines.join('\n')
+}
+const OWN = /^— witness\.test\/w1 .*\n/m
+/** Somebody who has the witness's name, and not its key, writes its line. */
+const forgedBy = (name: string, seed: number, id: Buffer | null) => (note: string) => {
+  const line = cosign(
+    note.slice(0, note.indexOf('\n\n') + 1),
+    cosignerOf(name, Buffer.alloc(32, seed)),
+    1_800_000_000,
+  )
+  const made = Buffer.from(line.split(' ')[2]!, 'base64')
+  if (id !== null) id.copy(made)
+  return note.replace(OWN, `— ${name} ${made.toString('base64')}\n`)
+}
+
+each(
+  'given witnesses, then the file says which cosigned, when and by which key, and which did not',
+  async (context) => {
+    const { checks, verdict } = await opened(context, context.html)
+    const [w1, away] = context.witnesses
+    assert.match(verdict, HOLDS)
+    const said = checks.join('\n')
+    assert.match(
+      said,
+      /^holds: The witness “witness\.test\/w1” cosigned it: it had seen no other history of this log, and no longer one\. at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC/m,
+    )
+    assert.match(said, /^noted: The witness “witness\.test\/away” did not cosign it\./m)
+    for (const { key } of [w1!, away!]) assert.ok(said.includes(key.vkey))
+    const none = await make(
+      { ...context, witnesses: [] },
+      withNote(context.bundle, (note) => note.replace(OWN, '')),
+      () => true,
+    )
+    const without = await opened(context, none.html)
+    assert.match(without.verdict, HOLDS)
+    assert.match(without.checks.join('\n'), /^noted: No witness cosigned it\./m)
+  },
+)
+each(
+  'given a cosignature that its witness did not make, even if the log’s own key sealed it, then it alone is named, with the witness',
+  async (context) => {
+    const { id } = context.witnesses[0]!.key
+    const name = 'witness.test/w1'
+    for (const [edit, named] of [
+      [
+        forgedBy(name, 8, id),
+        /^The witness “witness\.test\/w1” cosigned it.*is forged: the key \S+ did not make it/,
+      ],
+      [forgedBy(name, 8, null), /^Whoever signed the checkpoint.*“witness\.test\/w1” that no key here made/],
+      [
+        forgedBy('witness.test/stranger', 8, null),
+        /^Whoever signed the checkpoint.*“witness\.test\/stranger”/,
+      ],
+      [
+        (note: string) => note.replace(OWN, (line) => line + OWN.exec(forgedBy(name, 8, id)(note))![0]),
+        /is forged/,
+      ],
+    ] as const) {
+      const { html } = await make(context, withNote(context.bundle, edit), () => true)
+      const { verdict, named: said } = await opened(context, html)
+      assert.not.match(verdict, HOLDS)
+      assert.ok(
+        said.some((one) => named.test(one)),
+        `${named}: ${said.join('\n')}`,
+      )
+    }
+    const { html } = await make(context, withNote(context.bundle, forgedBy(name, 8, id)), () => true)
+    assert.is((await opened(context, html)).named.length, 1)
+    const another = await resealed(
+      forged(context.html, (lines) => {
+        lines[0] = lines[0]!.replace(
+          /"witness\.test\/w1\+[^"]*"/,
+          `"${verifierOf(cosignerOf(name, Buffer.alloc(32, 8))).vkey}"`,
+        )
+      }),
+    )
+    const more = await resealed(
+      forged(context.html, (lines) => {
+        lines[3] = lines[3]!.replace(/\\n"\}$/, '\\nmore\\n"}')
+      }),
+    )
+    assert.match((await opened(context, more)).named.join('\n'), /in the name of somebody/)
+    assert.match(
+      (await opened(context, another)).named.join('\n'),
+      /“witness\.test\/w1” that no key here made/,
+    )
+  },
+)
+each(
+  'given a browser without Ed25519, then it says what was not checked there, does not say that it holds, and still names what was altered',
+  async (context) => {
+    const page: Page = await context.browser.newPage()
+    await page.evaluateOnNewDocument(`{
+    const { importKey } = SubtleCrypto.prototype
+    SubtleCrypto.prototype.importKey = function (...given) {
+      if (given[2] === 'Ed25519') return Promise.reject(new DOMException('Unrecognized name.', 'NotSupportedError'))
+      return importKey.apply(this, given)
+    }
+  }`)
+    const { verdict, named, checks } = await opened({ ...context, page }, context.html)
+    assert.match(verdict, /^Not all of it was checked here/)
+    assert.equal(named, [])
+    assert.is(checks.filter((one) => one.startsWith('unchecked: ')).length, 4)
+    assert.match(
+      checks.join('\n'),
+      /^unchecked: The witness “witness\.test\/w1”.*Not checked here: this browser has no Ed25519/m,
+    )
+    const altered = await opened({ ...context, page }, context.html.replace('<main>', '<main>x'))
+    assert.match(altered.verdict, /does NOT hold/)
+    await page.close()
   },
 )
 
@@ -236,12 +405,10 @@ const forged = (html: string, change: (lines: string[]) => void): string => {
 }
 /** The same, by somebody who also has the seal's key, so that only the log's own signature contradicts it. */
 const resealed = async (html: string): Promise<string> => {
-  const { createHash } = await import('node:crypto')
-  const digest = (text: string) => createHash('sha256').update(text).digest('base64')
   const { before, record, between, after } = partsOf(html)
   const note = Buffer.from(partsOf(html).seal, 'base64').toString()
   const page = /page (\S+)/.exec(note)![1]
-  const text = `dlux-presence-evidence v1\n${signer.name}\npage ${page}\nrecord ${digest(record)}\n`
+  const text = `dlux-presence-evidence v1\n${signer.name}\npage ${page}\nrecord ${digestOf(record)}\n`
   return `${before}${record}${between}${Buffer.from(signNote(text, signer)).toString('base64')}${after}`
 }
 const named = async (context: Context, what: string, html: string): Promise<void> => {
@@ -473,7 +640,7 @@ each('given a commitment, then it is made from the value in canonical form and t
 })
 if (EVENTS >= 10_000)
   test('given 10,000 events or more, then the file has 2 MB at most', async (context) => {
-    const { html } = await make(context.log, context.bundle, () => true)
+    const { html } = await make(context, context.bundle, () => true)
     const began = performance.now()
     const { verdict } = await opened(context, html)
     console.log(

@@ -1,6 +1,7 @@
 /** A room's record as one HTML file that opens anywhere: its bundle, and the words that may be shown, with proof that they were said. */
 import type { RecordedEvent } from '../../../../domain/ports.ts'
 import { type Signer, verifierOf } from '../../../../projections/proof/note.ts'
+import type { WitnessPlace } from '../../../../projections/proof/witnesses.ts'
 import { evidenceFile } from './file.ts'
 import { type EvidenceWord, type EvidenceWords, recordOf } from './record.ts'
 
@@ -69,15 +70,18 @@ export type EvidenceOptions = {
   readonly signer: Signer
   readonly open: EvidenceOpener
   readonly shows: (author: string) => boolean
+  /** Those of the log: the file says of each whether it cosigned the checkpoint. */
+  readonly witnesses: ReadonlyArray<Pick<WitnessPlace, 'key'>>
   /** When it is made, ISO 8601. */
   readonly madeAt: string
 }
 export const evidenceOf = async (
   bundle: string,
-  { signer, open, shows, madeAt }: EvidenceOptions,
+  { signer, open, shows, witnesses, madeAt }: EvidenceOptions,
 ): Promise<{ readonly html: string; readonly shown: number; readonly withheld: number }> => {
   const words = await wordsOf(bundle, open, shows)
   const verifier = verifierOf(signer)
-  const html = await evidenceFile(recordOf(bundle, words, { key: verifier.vkey, verifier, madeAt }), signer)
+  const keys = witnesses.map(({ key }) => key.vkey)
+  const html = await evidenceFile(recordOf(bundle, words, { verifier, witnesses: keys, madeAt }), signer)
   return { html, shown: Object.keys(words.words).length, withheld: words.withheld.length }
 }

@@ -97,10 +97,16 @@ const eventLines = (
 export const recordOf = (
   bundle: string,
   words: EvidenceWords,
-  { key, verifier, madeAt }: { readonly key: string; readonly verifier: Verifier; readonly madeAt: string },
+  of: {
+    readonly verifier: Verifier
+    /** The keys of the log's witnesses, whether or not they cosigned the checkpoint. */
+    readonly witnesses: ReadonlyArray<string>
+    readonly madeAt: string
+  },
 ): Buffer => {
   const [header = '', note = '', start = '', ...rest] = bundle.split('\n').slice(0, -1)
   const [end, seal] = rest.splice(-2)
+  const { verifier, witnesses, madeAt } = of
   const checkpoint = openCheckpoint((JSON.parse(note) as { checkpoint: string }).checkpoint, verifier)
   if (checkpoint === null) throw new Error('The bundle is not of this key.')
   const events: Placed[] = []
@@ -110,7 +116,13 @@ export const recordOf = (
     before = placed.proof
     events.push(placed)
   }
-  const about = { format: 'dlux-presence-evidence', version: 2, key, made_at: madeAt }
+  const about = {
+    format: 'dlux-presence-evidence',
+    version: 2,
+    key: verifier.vkey,
+    witnesses,
+    made_at: madeAt,
+  }
   const text = [
     line({ evidence: about }),
     line({ nodes: outerNodes(events, checkpoint) }),

@@ -1,5 +1,5 @@
 // Whether a room's record in this file is what the log's key signed: the tree, every event in it, every word that is shown.
-import { bytesOf, equal, isSigned, joined, node, parseNote, sha256 } from '../../../../console/page/verify.js'
+import { bytesOf, equal, isSigned, joined, node, parseNote, sha256, signedBy, signedIn, timeOf } from '../../../../console/page/verify.js'
 import { base64, expanded, fromBase85 } from './squeezed.js'
 
 const utf8 = new TextEncoder()
@@ -129,16 +129,66 @@ const bundleLines = async (lines, tree) => {
   return events
 }
 
+/** Each step is told as `holds`, `fails`, `unchecked` (this browser can't) or `noted` (nothing depends on it). */
 const step = async (told, says, work) => {
   try {
     const detail = await work()
-    told.push({ says, holds: true, detail: typeof detail === 'string' ? detail : '' })
+    told.push({ says, is: 'holds', detail: typeof detail === 'string' ? detail : '' })
   } catch (problem) {
-    told.push({ says, holds: false, detail: problem.message })
+    const is = problem instanceof NotHere ? 'unchecked' : 'fails'
+    told.push({ says, is, detail: problem.message })
   }
 }
 const need = (holds, sentence) => {
   if (!holds) throw new Error(sentence)
+}
+
+/** What this browser can't check, which says nothing about the file. */
+class NotHere extends Error {
+  constructor() {
+    super('Not checked here: this browser has no Ed25519. Open the file in another one, or use presence audit check.')
+  }
+}
+/** Made of a key that is one, so that only a browser without Ed25519 refuses it. */
+const canVerify = (async () => {
+  const key = bytesOf('11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=')
+  return crypto.subtle.importKey('raw', key, 'Ed25519', false, ['verify']).then(() => true, (problem) => problem.name !== 'NotSupportedError')
+})()
+const needSigned = async (note, key, sentence) => {
+  if (!(await canVerify)) throw new NotHere()
+  need(await isSigned(note, key), sentence)
+}
+
+const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+/** What the file says of one witness, by its key. */
+const byWitness = async (told, note, vkey) => {
+  const [name, id] = vkey.split('+')
+  if (!signedIn(note).signatures.some((one) => one.name === name && hex(one.bytes.subarray(0, 4)) === id)) {
+    told.push({ says: `The witness “${name}” did not cosign it.`, is: 'noted', detail: `Its key: ${vkey}` })
+    return
+  }
+  await step(told, `The witness “${name}” cosigned it: it had seen no other history of this log, and no longer one.`, async () => {
+    if (!(await canVerify)) throw new NotHere()
+    const signed = await signedBy(note, vkey, 4)
+    need(signed.own.length > 0, `The key is none: ${vkey}.`)
+    const times = await Promise.all(signed.own.map((one) => timeOf(one, signed)))
+    need(!times.includes(null), `The cosignature in its name is forged: the key ${vkey} did not make it.`)
+    const last = new Date(Math.max(...times))
+    return `at ${last.toISOString().replace('T', ' ').replace('.000Z', ' UTC')}, by the key ${vkey}: compare it with the one that the witness gives`
+  })
+}
+/** Each signature under the checkpoint is the log's, or of a witness whose key is in the file. */
+const checkWitnesses = async (told, note, { key, witnesses = [] }) => {
+  const own = signedIn(note).signatures
+  for (const vkey of new Set(witnesses)) await byWitness(told, note, String(vkey))
+  const known = new Set([key, ...witnesses].map((vkey) => String(vkey).split('+').slice(0, 2).join('+')))
+  const lines = note.slice(note.indexOf('\n\n') + 2).trim().split('\n')
+  const strangers = own.filter(({ name, bytes }) => !known.has(`${name}+${hex(bytes.subarray(0, 4))}`))
+  if (strangers.length > 0 || lines.length !== own.length)
+    await step(told, 'Whoever signed the checkpoint is named here.', () => {
+      throw new Error(`There is a signature in the name of ${strangers.map(({ name }) => `“${name}”`).join(', ') || 'somebody'} that no key here made.`)
+    })
+  if (witnesses.length === 0) told.push({ says: 'No witness cosigned it.', is: 'noted', detail: 'That the log has shown nobody another history, only a checkpoint kept elsewhere can tell.' })
 }
 
 const checkEvents = (events, { space, from, to }) => {
@@ -201,17 +251,18 @@ export const checkAll = async ({ page, record, seal }) => {
     const note = new TextDecoder().decode(exactly(seal))
     const [text] = note.split('\n\n')
     need(/^[^]+\n\n— \S+ \S+\n$/.test(note), 'The seal is not of its form.')
-    need(await isSigned(note, about.key), 'The seal is not signed by the key.')
     const [format, origin, its, of] = text.split('\n')
     need(format === 'dlux-presence-evidence v1' && origin === header.origin, 'The seal is of something else.')
     need(its === `page ${await digest(page)}`, 'The page was altered.')
     need(of === `record ${await digest(record)}`, 'The record was altered.')
+    await needSigned(note, about.key, 'The seal is not signed by the key.')
   })
   let tree = null
   await step(told, 'The checkpoint is signed by the log’s key.', async () => {
-    need(await isSigned(checkpoint, about.key), 'It is not.')
+    await needSigned(checkpoint, about.key, 'It is not.')
     return about.key
   })
+  await checkWitnesses(told, checkpoint, about)
   await step(told, 'Every event is in the log, as it stands here.', async () => {
     const { size, root } = parseNote(checkpoint)
     tree = new Tree(size, parts.nodes)
@@ -227,9 +278,9 @@ export const checkAll = async ({ page, record, seal }) => {
     const of = async (name) => `${name} ${await digest(`${lines[name]}\n`)}\n`
     const text = `dlux-presence-bundle v1\n${header.origin}\n${await of('header')}${await of('checkpoint')}${await of('start')}events ${events.length} ${await digest(events.join(''))}\n${await of('end')}`
     const note = JSON.parse(lines.seal).seal
-    need(await isSigned(note, about.key), 'The bundle’s seal is not signed by the key.')
     need(note.startsWith(`${text}\n`), 'The bundle’s seal is of something else.')
     bundle = [`${lines.header}\n${lines.checkpoint}\n${lines.start}\n`, ...events, `${lines.end}\n${lines.seal}\n`]
+    await needSigned(note, about.key, 'The bundle’s seal is not signed by the key.')
   })
   return { told, parts, bundle }
 }

@@ -13,12 +13,17 @@ const make = (tag, text, className) => {
 const fill = (id, children) => $(id).replaceChildren(...children)
 const clock = (iso) => (typeof iso === 'string' ? iso.replace('T', ' ').replace(/\.\d+Z$/, ' UTC') : '')
 
+const VERDICTS = {
+  holds: 'It holds: this is what the log has, and nothing within it is missing.',
+  fails: 'It does NOT hold. What is wrong is named below.',
+  unchecked: 'Not all of it was checked here. What was checked holds, and what was not is named below.',
+}
 const tell = ({ told, parts }) => {
-  const holds = told.every((one) => one.holds)
-  $('verdict').textContent = holds ? 'It holds: this is what the log has, and nothing within it is missing.' : 'It does NOT hold. What is wrong is named below.'
-  $('verdict').className = holds ? 'holds' : 'fails'
+  const found = ['fails', 'unchecked'].find((is) => told.some((one) => one.is === is)) ?? 'holds'
+  $('verdict').textContent = VERDICTS[found]
+  $('verdict').className = found
   fill('checks', told.map((one) => {
-    const row = make('li', one.says, one.holds ? 'holds' : 'fails')
+    const row = make('li', one.says, one.is)
     if (one.detail) row.append(' ', make('small', one.detail))
     return row
   }))
@@ -106,6 +111,8 @@ const save = ({ bundle }, name) => {
 }
 
 const run = async () => {
+  // On a page from the network, browsers give it only over https.
+  if (!globalThis.crypto?.subtle) throw new Error('this browser has no WebCrypto here. Save the file, and open it from there.')
   const [record, seal] = [$('record').textContent, $('seal').textContent]
   // As the file has it, before anything of it is changed.
   const page = document.documentElement.outerHTML.replace(record, '').replace(seal, '')

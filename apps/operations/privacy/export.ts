@@ -5,6 +5,7 @@ import { sql } from 'slonik'
 import { openSections, type Section } from '../../../adapters/motion/sections.ts'
 import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
 import type { Vault } from '../../../adapters/privacy/vault.ts'
+import { CASE_COMMAND_NAMES } from '../../../domain/cases/commands.ts'
 import { CASES_PREFIX, STREAM_PREFIXES } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
 import { type MotionPlace, placesIn } from '../../../domain/scene/motion/places.ts'
@@ -22,7 +23,7 @@ const TABLES: Readonly<Record<string, ReadonlyArray<string>>> = {
   presence_entities: ['pinned_by', 'content_by'],
   chat_messages: ['user_account', 'guest_id', 'deleted_by'],
   chat_reactions: ['subject'],
-  presence_cases: ['subject', 'taken_by', 'acted_by', 'closed_by', 'decided_by'],
+  presence_cases: ['subject'],
   presence_reports: ['reporter'],
   presence_audit_log: ['user_account', 'guest_id', 'target'],
   posts: ['author'],
@@ -31,6 +32,57 @@ const TABLES: Readonly<Record<string, ReadonlyArray<string>>> = {
   privacy_requests: ['subject'],
 }
 const PAGE = 1_000
+
+type Fragment = ReturnType<typeof sql.fragment>
+/** Which of a table's rows are given, and what of them, if that is not all: nobody is told here what they may not know. */
+type Shown = {
+  readonly where: (is: Fragment, isOwn: Fragment) => Fragment
+  readonly row: (isOwn: Fragment) => Fragment
+}
+/** What a receipt says. Cases in which nothing was done, how many reported them and who took them are the moderators' to know. */
+const RECEIPT = [
+  'space_type',
+  'space_id',
+  'case_id',
+  'about',
+  'message_id',
+  'entity_id',
+  'subspace',
+  'opened_position',
+  'moment_space',
+  'moment_chat',
+  'rule',
+  'reason',
+  'did',
+  'appeal',
+  'appealed_at',
+  'decided_at',
+  'decision',
+]
+const SHOWN: Readonly<Record<string, Shown>> = {
+  presence_cases: {
+    where: (is) => sql.fragment`(${is}) AND t.acts > 0`,
+    row: () =>
+      sql.fragment`(SELECT jsonb_object_agg(key, value) FROM jsonb_each(to_jsonb(t)) WHERE key = ANY(${sql.array(RECEIPT, 'text')}))`,
+  },
+  presence_audit_log: {
+    where: (
+      is,
+      isOwn,
+    ) => sql.fragment`(${is}) AND NOT (t.action = 'FilterActed' AND t.details ->> 'act' = 'report')
+      AND (${isOwn} OR NOT (starts_with(t.stream, ${CASES_PREFIX})
+        OR t.action = 'CommandRefused' AND t.details ->> 'command' = ANY(${sql.array([...CASE_COMMAND_NAMES], 'text')})))`,
+    // Other people's addresses and browsers are not given.
+    row: (isOwn) =>
+      sql.fragment`CASE WHEN ${isOwn} THEN to_jsonb(t) ELSE to_jsonb(t) || '{"ip_address": null, "user_agent": null}' END`,
+  },
+  // Nor the words that a moderator deleted.
+  chat_messages: {
+    where: (is) => is,
+    row: (isOwn) => sql.fragment`CASE WHEN ${isOwn} THEN to_jsonb(t) ELSE to_jsonb(t) - 'content' END`,
+  },
+}
+const ALL: Shown = { where: (is) => is, row: () => sql.fragment`to_jsonb(t)` }
 
 export type HeldItem =
   | { readonly kind: 'row'; readonly table: string; readonly row: unknown }
@@ -59,21 +111,15 @@ export type PersonExportOptions = {
 
 async function* rowsOf(session: DatabaseSession, subject: string): AsyncGenerator<HeldItem> {
   for (const [table, columns] of Object.entries(TABLES)) {
-    const is = sql.join(
-      columns.map((column) => sql.fragment`t.${sql.identifier([column])} = ${subject}`),
-      sql.fragment` OR `,
-    )
-    // A reported person must not learn who reported them.
-    const shown =
-      table === 'presence_audit_log'
-        ? sql.fragment`(${is}) AND NOT (starts_with(t.stream, ${CASES_PREFIX}) AND t.target = ${subject}
-            AND t.user_account IS DISTINCT FROM ${subject} AND t.guest_id IS DISTINCT FROM ${subject})`
-        : is
+    const any = columns.map((column) => sql.fragment`t.${sql.identifier([column])} = ${subject}`)
+    const is = sql.fragment`${sql.join(any, sql.fragment` OR `)}`
+    const isOwn = sql.fragment`(t.user_account IS NOT DISTINCT FROM ${subject} OR t.guest_id IS NOT DISTINCT FROM ${subject})`
+    const { where, row: shown } = SHOWN[table] ?? ALL
     // By the rows' physical order, so that this need not know each table's key.
     await session.exec('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY')
     try {
       await session.run(
-        sql.unsafe`DECLARE held CURSOR FOR SELECT to_jsonb(t) AS row FROM ${sql.identifier([table])} AS t WHERE ${shown}`,
+        sql.unsafe`DECLARE held CURSOR FOR SELECT ${shown(isOwn)} AS row FROM ${sql.identifier([table])} AS t WHERE ${where(is, isOwn)}`,
       )
       for (;;) {
         const rows = await session.run(sql.unsafe`FETCH 1000 FROM held`)
@@ -118,12 +164,25 @@ async function* motionOf(
 type Loose = Readonly<Record<string, unknown>>
 const loose = (value: unknown): Loose => (typeof value === 'object' && value !== null ? (value as Loose) : {})
 
+const isActor = ({ metadata }: RecordedEvent, subject: string): boolean =>
+  loose(loose(metadata).actor).id === subject
+const OF_CASES: ReadonlySet<string> = new Set(CASE_COMMAND_NAMES)
+/** Without where others came from. */
+const metadataFor = (event: RecordedEvent, subject: string): unknown => {
+  if (isActor(event, subject)) return event.metadata
+  const { client: _, ...rest } = loose(event.metadata)
+  return rest
+}
+
 /** Whether they did it or it was done to them. Adds their own sessions to `sessions`. */
 const concerns = (event: RecordedEvent, subject: string, sessions: Set<string>): boolean => {
   const data = loose(event.data)
   const session = typeof data.sessionId === 'string' ? data.sessionId : null
-  const isBy = loose(loose(event.metadata).actor).id === subject
-  if (event.stream.startsWith(CASES_PREFIX)) return isBy
+  const isBy = isActor(event, subject)
+  // A reported person must not learn of it, whether people or a filter reported them.
+  if (event.type === 'FilterActed' && data.act === 'report') return false
+  const isRefused = event.type === 'CommandRefused'
+  if (event.stream.startsWith(CASES_PREFIX) || (isRefused && OF_CASES.has(String(data.command)))) return isBy
   const named =
     isBy ||
     loose(data.by).id === subject ||
@@ -148,7 +207,7 @@ async function* eventsOf({
     if (E.isLeft(read)) throw new Error(readErrorInWords(read.left))
     for (const recorded of read.right) {
       if (!concerns(recorded, subject, sessions)) continue
-      const { id, type, stream, revision, position, created, data, metadata } = recorded
+      const { id, type, stream, revision, position, created, data } = recorded
       const event = {
         position: String(position),
         stream,
@@ -157,7 +216,7 @@ async function* eventsOf({
         type,
         created: created.toISOString(),
         data,
-        metadata,
+        metadata: metadataFor(recorded, subject),
       }
       yield { kind: 'event', event }
     }

@@ -31,24 +31,31 @@ const place = (user) => {
   for (const letter of user.socketId ?? '') hash = (hash * 33 + letter.codePointAt(0)) % 9973
   return { x: (hash % 80) / 10 - 4, z: ((hash >> 3) % 40) / 10 - 2 }
 }
+/** By socket its dot and its name, which lies above all dots. */
 const marks = new Map()
 const drawPerson = (user) => {
   const { x, z } = place(user)
   let mark = marks.get(user.socketId)
   if (!mark) {
-    mark = svg('g', {})
-    mark.append(svg('circle', { r: RADIUS, fill: colour(calledOf(user)) }), svg('text', { y: 0.72 }))
-    mark.lastChild.textContent = calledOf(user)
-    if (user.socketId === socket.id) mark.classList.add('me')
+    mark = [svg('circle', { r: RADIUS, fill: colour(calledOf(user)) }), svg('text', { y: 0.72 })].map((part) => {
+      const group = svg('g', {})
+      group.append(part)
+      if (user.socketId === socket.id) group.classList.add('me')
+      return group
+    })
+    const [dot, name] = mark
+    name.firstChild.textContent = calledOf(user)
     marks.set(user.socketId, mark)
-    $('floor').append(mark)
+    $('floor').prepend(dot)
+    $('floor').append(name)
   }
-  mark.style.transform = `translate(${Math.max(-4.6, Math.min(4.6, x))}px, ${Math.max(-2.5, Math.min(2.2, z))}px)`
+  const where = `translate(${Math.max(-4.6, Math.min(4.6, x))}px, ${Math.max(-2.5, Math.min(2.2, z))}px)`
+  for (const part of mark) part.style.transform = where
 }
 export const showPeople = () => {
   for (const [id, mark] of marks)
     if (!state.people.has(id)) {
-      mark.remove()
+      for (const part of mark) part.remove()
       marks.delete(id)
     }
   const users = [...state.people.values()]
@@ -104,7 +111,9 @@ const showHint = () => {
     ? ''
     : alone
       ? `You are alone: open this page a second time, or share its link. ${walk}.`
-      : `${walk}, dragging turns. Choose somebody for what you may do.`
+      : !view
+        ? `${walk}.`
+        : `${walk}, dragging turns. Choose somebody for what you may do.`
 }
 export const inSpace = async () => {
   const chosen = (id, event) => {

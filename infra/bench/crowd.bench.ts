@@ -6,7 +6,6 @@ import { type Measured, plain, whole } from './servers.ts'
 const COUNT = Number(process.env.BENCH_CROWD ?? 2000)
 const WIDTH = 64
 const LOBBY = { type: 'global', id: 'lobby' }
-const PAGED_LOBBY = { type: 'community', id: 'hive-200000' }
 
 type Figures = CrowdFigures & {
   /** Processor time of each process, in ms per socket. */
@@ -16,12 +15,12 @@ type Figures = CrowdFigures & {
 
 const measure = async (
   server: Measured,
-  { isPaged = false, space = LOBBY }: { readonly isPaged?: boolean; readonly space?: typeof LOBBY } = {},
+  { isPaged = false }: { readonly isPaged?: boolean } = {},
 ): Promise<Figures> => {
   const used = () => Object.entries(server.pids).map(([name, pid]) => [name, processorSeconds(pid)] as const)
   const before = new Map(used())
   const share = ownShare()
-  const crowd = await crowdIn(server.url, { count: COUNT, width: WIDTH, isPaged }, space, server.member)
+  const crowd = await crowdIn(server.url, { count: COUNT, width: WIDTH, isPaged }, LOBBY, server.member)
   const loadShare = share()
   const spent = Object.fromEntries(
     used().map(([name, seconds]) => [name, ((seconds - before.get(name)!) * 1000) / COUNT]),
@@ -91,9 +90,9 @@ export const bench = async () => {
   })
   const beside = await measureAlone(await plain())
   const server = await whole(COUNT)
-  for (const space of [LOBBY, PAGED_LOBBY]) await enlarge(server.url, server.ownerToken, space)
+  await enlarge(server.url, server.ownerToken, LOBBY)
   await atRest(server)
-  const paged = await measure(server, { isPaged: true, space: PAGED_LOBBY })
+  const paged = await measure(server, { isPaged: true })
   // They have left by then.
   await atRest(server)
   const ours = await measure(server)

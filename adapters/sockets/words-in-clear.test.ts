@@ -24,6 +24,7 @@ const samplesFor = (other: Client, sessionId: string): Readonly<Record<string, F
   'chat-reaction': { message_id: randomUUID(), emoji: '👍' },
   'voice-state': { enabled: true },
   'voice-signal': { kind: 'publish', sdp: 'v=0' },
+  'users-page': { after: sessionId },
   'hand-lower': { session_id: sessionId },
   'speak-grant': { session_id: sessionId },
   'speak-take': { session_id: sessionId },

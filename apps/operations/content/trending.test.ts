@@ -134,6 +134,31 @@ test('given a node that fails, then the next is asked; given none, then the last
   await other.close()
 })
 
+test('given Hive that fails while DLUX’s API has not answered yet, then that is told as an error, and asking goes on', async () => {
+  node.set('dlux', 'malformed')
+  let waiting: ServerResponse | null = null
+  answer = (response) => {
+    waiting = response
+  }
+  const seen = asked.length
+  const failed = Promise.withResolvers<void>()
+  const hive = hiveOf([node.url])
+  const ranked: typeof hive.ranked = (tag) => async () => {
+    const answered = await hive.ranked(tag)()
+    failed.resolve()
+    return answered
+  }
+  const follower = follow({ hive: { post: hive.post, ranked } })
+  await failed.promise
+  await until('DLUX is asked', () => asked.length > seen && waiting !== null)
+  answer = lists([{ author: 'gina', permlink: 'gallery' }])
+  answer(waiting!)
+  await until('Hive’s error is told', async () => /Hive/.test((await readFollowing(db))?.lastError ?? ''))
+  node.set('dlux', null)
+  await until('it is well again', async () => (await readFollowing(db))?.lastError === null)
+  await follower.stop()
+})
+
 test('given two processes that would ask, then one does', async () => {
   const [first, second] = [follow(), follow()]
   const roles = () => [first, second].map((one) => one.state().role).sort()

@@ -79,17 +79,16 @@ const fromDlux = async (options: TrendingOptions): Promise<ReadonlyArray<Trendin
 /** Asks each source separately, so that one that is away does not affect the other. */
 const look = async (options: TrendingOptions): Promise<Look> => {
   const asked = [
-    ...(options.dluxApiUrl === null ? [] : [['DLUX’s API', fromDlux(options)] as const]),
-    ...(options.tag === null ? [] : [['Hive', fromHive(options)] as const]),
+    ...(options.dluxApiUrl === null ? [] : [{ name: 'DLUX’s API', ask: fromDlux }]),
+    ...(options.tag === null ? [] : [{ name: 'Hive', ask: fromHive }]),
   ]
   const posts = new Map<string, TrendingPost>()
   const troubles: string[] = []
-  for (const [name, answer] of asked)
-    try {
-      for (const post of await answer) if (!posts.has(post.id)) posts.set(post.id, post)
-    } catch (error) {
-      troubles.push(`${name}: ${reasonOf(error)}`)
-    }
+  // Settled together: one that fails while the other is still asked would otherwise be an unhandled rejection.
+  const answers = await Promise.allSettled(asked.map(({ ask }) => ask(options)))
+  for (const [n, answer] of answers.entries())
+    if (answer.status === 'rejected') troubles.push(`${asked[n]!.name}: ${reasonOf(answer.reason)}`)
+    else for (const post of answer.value) if (!posts.has(post.id)) posts.set(post.id, post)
   return { posts: [...posts.values()], troubles, answered: asked.length - troubles.length }
 }
 

@@ -1,9 +1,11 @@
 // needs: caddy
 import { strict as assert } from 'node:assert'
 import { spawnSync } from 'node:child_process'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, request } from 'node:http'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as E from 'fp-ts/lib/Either.js'
@@ -332,5 +334,26 @@ files('compose: what every container prints is bounded', () => {
     assert.match(logging?.options['max-file'] ?? '', /^\d+$/, name)
   }
 })
+
+files(
+  'given the recipe for certificates in docs/eventstore.md, then it makes RSA keys, since the real server takes no others, and they hold',
+  () => {
+    const [recipe] = /^openssl req[\s\S]*?(?=^EVENTSTORE_)/m.exec(read('docs/eventstore.md')) ?? []
+    assert.ok(recipe)
+    const folder = mkdtempSync(join(tmpdir(), 'presence-keys-'))
+    try {
+      const made = spawnSync('bash', ['-e', '-c', recipe], { cwd: folder, encoding: 'utf8' })
+      assert.equal(made.status, 0, made.stderr)
+      const read = (name: string) => readFileSync(join(folder, name))
+      for (const name of ['ca.key', 'node.key'])
+        assert.equal(createPrivateKey(read(name)).asymmetricKeyType, 'rsa')
+      const [authority, node] = [new X509Certificate(read('ca.pem')), new X509Certificate(read('node.pem'))]
+      assert.ok(node.verify(authority.publicKey))
+      assert.equal(node.checkHost('log.example.com'), 'log.example.com')
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  },
+)
 
 files.run()

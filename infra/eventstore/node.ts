@@ -32,16 +32,16 @@ import { createRegistry, type Registry } from './subscriptions/persistent/regist
 import { persistentService } from './subscriptions/persistent/service.ts'
 
 export type NodeOptions = {
-  /** Where the log is kept; made if it is not there. */
+  /** The log's directory; made if it does not exist. */
   readonly dataDir: string
   readonly host?: string
-  /** 0 for any that is free. */
+  /** 0 for any free port. */
   readonly port?: number
   /** Bytes of one append. */
   readonly maxAppendSize?: number
   /** Certificate and key in PEM. Required, with `authentication`, to listen on more than loopback. */
   readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer }
-  /** Basic authentication and access lists. `adminPassword` is needed at the first start alone. */
+  /** Basic authentication and access lists. `adminPassword` is needed only at the first start. */
   readonly authentication?: { readonly adminPassword?: string | undefined }
   /** Start the system projections. Default: those that a client has enabled; none on a fresh node. */
   readonly projections?: boolean
@@ -63,7 +63,7 @@ export type EmbeddedNode = {
   readonly close: () => Promise<void>
 }
 
-/** As a real node has it by default. */
+/** The default of a real node. */
 const MIB = 1024 * 1024
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/
@@ -77,7 +77,7 @@ const openUsers = async (storage: Storage, adminPassword: string | undefined): P
   }
 }
 
-/** What the services are made of. */
+/** The parts that the services share. */
 type Parts = {
   readonly storage: Storage
   readonly appender: Appender
@@ -92,7 +92,7 @@ type Parts = {
   readonly onShutdown: () => void
 }
 
-/** Every call that is answered, by its path. */
+/** The handlers of all calls, by path. */
 const createHandlers = (parts: Parts) => {
   const handlers = new Map<string, Handler>()
   const add = <Request, Response>(

@@ -6,10 +6,10 @@ type Option = {
   /** Null if it can be set only in the environment. */
   readonly flag: string | null
   readonly env: string
-  /** As it is written; empty for none. */
+  /** In its written form; empty for none. */
   readonly default: string
   readonly kind: 'text' | 'switch' | 'number'
-  /** Of a number. */
+  /** For a setting that is a number. */
   readonly range?: readonly [least: number, most: number]
   readonly meaning: string
 }

@@ -25,7 +25,7 @@ const npm = (cwd: string, ...args: string[]): string => {
   return stdout
 }
 
-/** A folder in which it is installed, from its archive alone; what it depends on is the project's. */
+/** A folder in which the package is installed from its archive alone; its dependencies are the project's. */
 const installed = (): string => {
   const root = temporaryDirectory('eventstore-packed-')
   const source = join(root, 'infra/eventstore')

@@ -1,5 +1,5 @@
-/** What a fresh log begins with. Users on the log: `$users` lists them, `$user-<login>` describes each. This is for readers of the log; the node
- *  itself goes by its table. Neither contains a password. */
+/** The events that a fresh log begins with. `$users` lists the users and `$user-<login>` describes each, for readers of
+ *  the log; the node itself reads its table. No password is in them. */
 import { randomUUID } from 'node:crypto'
 import type { Storage } from '../log/storage.ts'
 import type { ProposedEvent } from '../protocol/record.ts'

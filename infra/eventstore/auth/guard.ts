@@ -19,8 +19,8 @@ export type Guard = {
   readonly user: (call: Pick<Call, 'headers'>) => User | undefined
 }
 
-/** What nobody may do, not even operators: write to `$all`, which is not a stream, or delete metadata, which goes
- *  with its stream. */
+/** Refuses what nobody may do, not even operators: writing to `$all`, which is not a stream, and deleting metadata,
+ *  which goes with its stream. */
 const isForbidden = (action: Action, stream: string): boolean =>
   (stream === '$all' && action !== 'read') || (isMetastream(stream) && action === 'delete')
 
@@ -54,7 +54,7 @@ const parseDefaults = (data: string): DefaultAcls => {
       return { user: parseAcl($userStreamAcl), system: parseAcl($systemStreamAcl) }
     }
   } catch {
-    // It then counts as empty.
+    // A list that can't be read counts as empty.
   }
   return { user: undefined, system: undefined }
 }

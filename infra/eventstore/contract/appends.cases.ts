@@ -138,7 +138,7 @@ const contents = (test: Add, { call, optionsFor }: Way): void => {
 }
 
 contract('appends', (test) => {
-  // With credentials the clients use Append, without them BatchAppend: the rules are the same.
+  // The clients use Append with credentials and BatchAppend without them; the rules are the same.
   const ways: ReadonlyArray<Way> = [
     { call: 'BatchAppend', optionsFor: () => ({}) },
     { call: 'Append', optionsFor: (kit) => ({ credentials: kit.credentials }) },

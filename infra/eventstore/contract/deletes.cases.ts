@@ -54,7 +54,7 @@ const beginningAnew = (test: Add): void => {
 
 const expectedRevisions = (test: Add): void => {
   for (const [expected, accepted] of [
-    // Not stream_exists, which neither client can send with a delete.
+    // `stream_exists` is left out: neither client can send it with a delete.
     ['any', true],
     [1n, true],
     ['no_stream', false],

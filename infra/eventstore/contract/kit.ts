@@ -98,7 +98,7 @@ const kitOf = (
   const raw = createRaw(url)
   opened.push(async () => {
     raw.close()
-    // It would wait for ever for a call that the server ended first.
+    // `dispose` would wait for ever for a call that the server ended first.
     await Promise.race([client.dispose(), new Promise((resolve) => setTimeout(resolve, 500))])
   })
   return {
@@ -160,9 +160,9 @@ const startNode = async (server: Server) => {
 }
 
 type Limits = {
-  /** The client that can't do it, and why. The case is left out for that client. */
+  /** The client that can't run the case, and why. The case is left out for that client. */
   readonly not?: readonly [client: LibraryName, why: string]
-  /** What the real server does instead, through a fault of its own: there the case may fail. */
+  /** What the real server does instead because of a fault of its own; on a real server the case may fail. */
   readonly differs?: string
   /** Other cases running at the same time would disturb it. */
   readonly alone?: true

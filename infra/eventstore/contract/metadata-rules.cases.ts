@@ -6,7 +6,7 @@ import { contract, type Kit, unique } from './kit.ts'
 const numbers = (read: ReadonlyArray<{ event?: { revision: bigint } | undefined }>): number[] =>
   read.map(({ event }) => Number(event!.revision))
 
-/** As text, since a client could not write some of it. */
+/** The metadata is text, since a client could not write some of it. */
 const setRaw = (kit: Kit, stream: string, json: string): Promise<unknown> =>
   kit.append(`$$${stream}`, [kit.lib.binaryEvent({ type: '$metadata', data: Buffer.from(json) })])
 
@@ -47,7 +47,7 @@ contract('metadata that is not as it should be', (test) => {
       await kit.append(stream, kit.events(10))
       await setRaw(kit, stream, json)
       assert.equal(numbers(await kit.read(stream)), left)
-      // The next metadata corrects what is wrong.
+      // Later metadata replaces the malformed one.
       await setRaw(kit, stream, '{"$maxCount":1}')
       assert.equal(numbers(await kit.read(stream)), [9])
     })

@@ -6,7 +6,7 @@ const counting = (stream: string): string => `fromStream('${stream}').when({
   Happened(state) { state.count += 1 },
 })`
 
-/** Waits for a state or result that is as it should be, since projections follow in the background. */
+/** Waits for the expected state or result, since projections follow in the background. */
 const becomes = async <T>(of: () => Promise<T>, wanted: T): Promise<void> => {
   let last: unknown
   try {
@@ -182,7 +182,7 @@ const emitting = (test: Add): void => {
   })
 }
 
-/** Whatever one emits that can't be written ends that one, and nobody else's appends. */
+/** A projection that emits what can't be written ends; other clients' appends go on. */
 const refusedEmits = (test: Add): void => {
   for (const [what, query, why] of [
     [

@@ -224,7 +224,7 @@ const whenItChanges = (test: Add): void => {
     await one.have(2)
     assert.equal([confirmed, two.seen.length], [false, 0])
     await one.stop()
-    // Its place is free again.
+    // The consumer's place is free again.
     await until(async () => (await infoOf(kit, stream, group)).connections.length === 0)
     const three = consume(connect(kit, stream, group))
     await kit.append(stream, kit.events(1))

@@ -27,11 +27,11 @@ const whyOf = ({ here, embedded, differs }: ReportLine): string => {
   return [...new Set(told)].join('; ')
 }
 
-/** Whether it counts against the server. */
+/** Whether the outcome counts against the server. */
 export const isFailure = ({ here, differs }: ReportLine): boolean =>
   here.tag === 'fails' && differs === undefined
 
-/** Whether it may still be waiting for something. */
+/** Whether the case did not end in time, and may still be waiting. */
 export const isHung = ({ here, embedded }: ReportLine): boolean =>
   [here, embedded].some((one) => one.tag === 'fails' && one.late === true)
 

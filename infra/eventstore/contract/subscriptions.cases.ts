@@ -296,7 +296,7 @@ const checkpoints = (test: Add): void => {
       )
       const looked = (await kit.readAll({ fromPosition: from })).map(({ event }) => event!.position!.commit)
       const checkpoints = told.flatMap(([what, at]) => (what === 'checkpoint' ? [looked.indexOf(at)] : []))
-      // Ten events apart; a server that looks at a window of five at a time may be one of those late.
+      // Checkpoints are ten events apart; a server that looks at five events at a time may be one of those windows late.
       assert.ok(
         checkpoints.slice(0, 8).every((at, n) => {
           const apart = at - (n === 0 ? 0 : checkpoints[n - 1]!)
@@ -335,7 +335,7 @@ const checkpoints = (test: Add): void => {
         checkpoints.push(commit)
       })
       const first = kit.client.subscribeToAll({ fromPosition: from, filter })
-      // The last comes when the subscription has caught up, however far that is.
+      // The last checkpoint comes when the subscription has caught up, however many events that took.
       await withSubscription(first, async (seen) => {
         await seen.have(4)
         await until(() => (checkpoints.at(-1) ?? 0n) >= positions[3]!)

@@ -358,7 +358,7 @@ contract(
       await denied(other.client.getStreamMetadata(stream))
       await denied(other.client.setStreamMetadata(stream, { maxCount: 1 }))
       assert.ok((await named.client.getStreamMetadata(stream)).metadata)
-      // Naming the metadata stream itself does not get around it.
+      // Naming the metadata stream itself is refused too.
       assert.is((await named.read(`$$${stream}`)).length, 1)
       await denied(other.read(`$$${stream}`))
       await denied(other.append(`$$${stream}`, other.events(1, '$metadata')))

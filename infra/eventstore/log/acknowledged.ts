@@ -20,7 +20,7 @@ export const readMark = (dataDir: string): number => {
 }
 
 export const openMark = (dataDir: string) => {
-  // Not 'w', because opening it must not lose what it says.
+  // Not 'w': that would empty the file when it is opened.
   const handle = openSync(join(dataDir, MARK_FILE), 'a')
   closeSync(handle)
   const file = openSync(join(dataDir, MARK_FILE), 'r+')

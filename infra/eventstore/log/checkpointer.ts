@@ -7,14 +7,14 @@ import type { CheckpointResult, CheckpointTask } from './checkpoint-worker.ts'
 
 /** In frames, of a page of 8 KiB each. Little and often: an fsync of much in the file holds up those of the log. */
 const START_AT = 500
-/** But not before this many commits of the present size: large ones follow one another and change the same pages of
+/** The fewest commits of the present size before a copy: large commits follow one another and change the same pages of
  *  the index, which are then copied once. */
 const COMMITS = 64
-/** But at the latest at this size, because the log is read at the next start. */
+/** The largest size before a copy, because the log is read at the next start. */
 const MOST = 1_000
 /** After this long without a commit, whatever is left is copied. */
 const IDLE_MS = 500
-/** Beyond this the log is copied here, however long that takes, because it may not grow without end. */
+/** Beyond this size the log is copied here, however long that takes, because it must not grow without end. */
 const LIMIT = 32_768
 const PAGE = 8192
 /** How many pages a commit writes besides those full of events: the ends of the table and of the index. */
@@ -105,7 +105,7 @@ export const createCheckpointer = (db: DatabaseSync, file: string, startAt = STA
   }
 
   return {
-    /** To be called after each commit, with the bytes of its events. */
+    /** Call this after each commit, with the bytes of its events. */
     committed: (bytes: number): void => {
       const pages = PER_COMMIT + Math.ceil((bytes * 1.1) / PAGE)
       usual += (pages - usual) / COMMITS
@@ -120,7 +120,7 @@ export const createCheckpointer = (db: DatabaseSync, file: string, startAt = STA
       if (!working && uncopied >= due()) ask()
       else if (idle === undefined && uncopied >= startAt) copyWhenIdle()
     },
-    /** Somebody else copied and emptied the log. */
+    /** Call this after somebody else copied and emptied the log. */
     emptied: (): void => {
       frames = 0
       uncopied = 0

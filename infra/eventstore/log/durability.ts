@@ -1,4 +1,4 @@
-/** Keeps track of what was written and is not on the disk yet, and gets it there. */
+/** Tracks what was written and is not on the disk yet, and syncs it. */
 import { closeSync, fdatasync, fdatasyncSync, fsyncSync, openSync } from 'node:fs'
 import { openMark } from './acknowledged.ts'
 import type { KnownStreams } from './known-streams.ts'
@@ -61,9 +61,9 @@ export const openDurability = (
       unsynced.push(event)
       ends.written = event.position
     },
-    /** How many wait. */
+    /** How many callers wait. */
     count: (): number => unsynced.length,
-    /** The events from a position on were not written after all. */
+    /** Call this when the events from a position on were not written after all. */
     drop: (from: number): void => {
       unsynced = unsynced.filter(({ position }) => position < from)
     },

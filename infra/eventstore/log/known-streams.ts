@@ -12,7 +12,7 @@ export type Stream = {
   readonly nameBytes: Buffer
   /** -1 if it has no event yet. Inside a transaction, what was written counts; outside it, what is on the disk. */
   readonly last: number
-  /** Kept by metadata.ts; undefined until asked for, and again when it changes. */
+  /** Set by metadata.ts; undefined until somebody asks for it, and again after the metadata changes. */
   metadata: StreamMetadata | undefined
 }
 
@@ -91,7 +91,7 @@ export const createKnownStreams = (
       streams.set(name, stream)
       return stream
     },
-    /** Gives it a number before its first event. */
+    /** Gives the stream a number before its first event. */
     enter: (stream: Stream): void => {
       if (stream.id !== 0) return
       stream.id = next++
@@ -101,7 +101,7 @@ export const createKnownStreams = (
       ;(stream as KnownStream).written.last = revision
       forgetMetadata(stream.name, 'written')
     },
-    /** An event that was written is on the disk. */
+    /** Call this when an event that was written is on the disk. */
     synced: (name: string, revision: number): void => {
       const stream = streams.peek(name)
       if (stream !== undefined) stream.onDisk.last = revision

@@ -20,7 +20,7 @@ export const createRecentIds = (db: DatabaseSync) => {
     `SELECT CAST(substr(body, 5, 36) AS TEXT), stream, revision, position FROM events
      WHERE position > ? AND position <= ? ORDER BY position LIMIT ?`,
   )
-  /** Those that are still to be read. */
+  /** The ids that are still to be read. */
   let unread: { after: number; readonly upTo: number } | null = null
   let isReading = false
   const read = (limit: number): void => {
@@ -44,7 +44,7 @@ export const createRecentIds = (db: DatabaseSync) => {
     })
   }
   return {
-    /** Starts over with what the file contains up to a position. */
+    /** Starts over with the ids that the file contains up to a position. */
     load: (upTo: number): void => {
       remembered.clear()
       unread = { after: (firstRemembered.get() as unknown as [number | null])[0] ?? 0, upTo }

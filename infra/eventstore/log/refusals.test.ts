@@ -41,7 +41,7 @@ const saidOf = (dir: string): string => {
   }
   return 'it was opened'
 }
-/** What is said, when the file is still as it was. */
+/** The error's message, given only if the file is still as it was. */
 const saidUntouched = (dir: string, file: string): string => {
   const before = readFileSync(file)
   const said = saidOf(dir)

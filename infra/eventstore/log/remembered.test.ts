@@ -8,7 +8,7 @@ const test = suite('remembered ids')
 
 test('given any ids, repeats among them, then each of the last so many is where it was appended first', () => {
   const pool = Array.from({ length: 40 }, (_, n) =>
-    // Half of them differ in a few bits alone.
+    // Half of the ids differ in only a few bits.
     n % 2 === 0 ? randomUUID() : `00000000-0000-0000-0000-${n.toString(16).padStart(12, '0')}`,
   )
   fc.assert(

@@ -4,11 +4,12 @@ import { crc32 } from 'node:zlib'
 import type { StoredEvent } from '../protocol/record.ts'
 import { checkBody } from './soundness.ts'
 
-/** How far the log goes for whoever asks: inside a transaction what was written, outside it what is on the disk. */
+/** Where the log ends for the caller: inside a transaction it includes what was written, outside only what is on the
+ *  disk. */
 export type Ends = { inside: boolean; written: number; onDisk: number }
 export const lastVisible = (ends: Ends): number => (ends.inside ? ends.written : ends.onDisk)
 
-/** Of a row of `events`. */
+/** The columns of a row of `events`. */
 const COLUMNS = 5
 /** One statement for so many events costs less than one for each. */
 const ROWS_AT_ONCE = 10
@@ -33,7 +34,7 @@ export const prepareArrays = (db: DatabaseSync, sql: string): StatementSync => {
   return statement
 }
 
-/** What waits to be inserted. */
+/** The rows that wait to be inserted. */
 const createInserts = (db: DatabaseSync) => {
   const insertRows = (count: number): StatementSync =>
     db.prepare(
@@ -52,7 +53,7 @@ const createInserts = (db: DatabaseSync) => {
       waiting = []
       insertMany.run(...values)
     },
-    /** Inserts what waits. */
+    /** Inserts the rows that wait. */
     all: (): void => {
       const values = waiting
       if (values.length === 0) return
@@ -90,16 +91,16 @@ export const createRows = (db: DatabaseSync, ends: Ends) => {
 
   return {
     inserts,
-    /** The last event in the file, whoever may see it. */
+    /** The last event in the file, whether or not anybody may read it. */
     last: (): StoredEvent | undefined => {
       const row = allBackwards.get(Number.MAX_SAFE_INTEGER, 1) as unknown as Row | undefined
       return row === undefined ? undefined : toEvent(row)
     },
     allForwards: (from: number, limit: number): StoredEvent[] => read(allForwards, from, limit),
-    /** Those before `before`, exclusive. */
+    /** The events before `before`, exclusive. */
     allBackwards: (before: number, limit: number): StoredEvent[] =>
       read(allBackwards, Math.min(before, lastVisible(ends) + 1), limit),
-    /** Of a stream, those that the table of the index has. */
+    /** The stream's events that are in the index's table. */
     indexedForwards: (stream: number, from: number, to: number, limit: number): StoredEvent[] =>
       read(indexedForwards, stream, from, to, limit),
     indexedBackwards: (stream: number, to: number, limit: number): StoredEvent[] =>

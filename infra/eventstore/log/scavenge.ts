@@ -26,11 +26,11 @@ export type ScavengeProgress = {
   readonly streamsDone: number
   readonly streams: number
   readonly eventsRemoved: number
-  /** Of the file, given back to the disk. */
+  /** Bytes of the file given back to the disk. */
   readonly bytesFreed: number
   readonly startedAt: string
   readonly endedAt?: string
-  /** Of one that failed. */
+  /** The error of a scavenge that failed. */
   readonly error?: string
 }
 
@@ -117,7 +117,7 @@ export const createScavenger = (storage: Storage, tell: (sentence: string) => vo
   }
 
   return {
-    /** Starts one, unless one runs. */
+    /** Starts a scavenge, unless one runs. */
     start: (): { id: string; started: boolean } => {
       if (running !== undefined) return { id: running, started: false }
       const id = randomUUID()
@@ -149,7 +149,7 @@ export const createScavenger = (storage: Storage, tell: (sentence: string) => vo
       told = undefined
     },
     running: (): boolean => running !== undefined,
-    /** Of the last scavenge; undefined if there was none since the start. */
+    /** The report of the last scavenge; undefined if there was none since the start. */
     progress: (): ScavengeProgress | undefined => told,
   }
 }

@@ -15,7 +15,7 @@ export const checkBody = (position: number, body: Uint8Array, crc: number | null
 
 type Row = [position: number, body: Uint8Array, crc: number | null]
 
-/** Up to where events may be missing because a scavenge took them, or -1. */
+/** The position up to which events may be missing because a scavenge removed them, or -1. */
 const scavengedUpTo = (db: DatabaseSync): number => {
   const row = db.prepare('SELECT value FROM state WHERE name = ?').get(SCAVENGED)
   return row === undefined ? -1 : Number(row.value)

@@ -61,7 +61,7 @@ type State = ReturnType<typeof openState>
 
 const readsOf = (rows: Rows, index: Index) => ({
   allForwards: rows.allForwards,
-  /** Those before `before`, exclusive. */
+  /** The events before `before`, exclusive. */
   allBackwards: rows.allBackwards,
   streamForwards: (stream: number, from: number, limit: number): StoredEvent[] => {
     const recent = index.inMemoryFrom(stream)
@@ -150,7 +150,7 @@ const openAll = (dataDir: string, options: Options) => {
   }
 }
 
-/** For /stats: the bytes of the file, and where it ends. */
+/** For /stats: the file's size in bytes, and the position where the log ends. */
 const statsOf = (
   { ends, ids }: State,
   streams: KnownStreams,
@@ -183,7 +183,7 @@ export const openStorage = (dataDir: string, options: Options = {}) => {
      *  written, because a disk that failed to store something may have dropped it. One at a time. */
     sync: disk.sync,
 
-    /** The same, synchronously. Throws if the disk does not accept it. */
+    /** Syncs at once. Throws if the disk does not accept it. */
     syncNow: disk.syncNow,
 
     /** Whether all that was written is on the disk. */
@@ -195,7 +195,8 @@ export const openStorage = (dataDir: string, options: Options = {}) => {
     /** The position of the next event. Its body is built with this, then passed to `insert`. */
     nextPosition: (): number => next.position,
 
-    /** Whether an event is, was or will be at this position. False where it lies before the first or inside another's bytes. */
+    /** Whether an event is, was or will be at this position. False for a position before the first event or inside
+     *  another event's bytes. */
     canBeginAt: (position: number): boolean => {
       const [before] = state.rows.allBackwards(position, 1)
       return (

@@ -12,13 +12,14 @@ export const INDEX_TABLE = `CREATE TABLE IF NOT EXISTS stream_index (
 export const INDEXED = 'indexed'
 
 const BEHIND = 4_096
-/** How many are written with a commit, and how many more for each event of the commit: faster than new ones come. */
+/** How many entries are written with a commit, and how many more for each event of the commit, so that they are written
+ *  faster than new ones come. */
 const LEAST = 16
 const FOR_EACH = 2
 /** One statement for so many costs less than one for each. */
 const ROWS_AT_ONCE = 10
 
-/** Of a stream, in the order of both. */
+/** A stream's entries, by revision and position. */
 type Entries = { readonly revisions: number[]; readonly positions: number[] }
 
 /** The index of the first of the sorted numbers that is not below `value`, or their count. */
@@ -116,7 +117,7 @@ export const createStreamIndex = (db: DatabaseSync, behind = BEHIND) => {
       moveSome(LEAST + FOR_EACH * events)
     },
 
-    /** Puts all into the table, within a transaction. */
+    /** Writes all entries to the table, within a transaction. */
     catchUp: (): void => {
       if (count === 0 && moving === undefined) return
       moveSome(Number.POSITIVE_INFINITY)
@@ -145,10 +146,10 @@ export const createStreamIndex = (db: DatabaseSync, behind = BEHIND) => {
       return Number(lastInTable.get(stream, position)?.revision ?? -1)
     },
 
-    /** Of this stream, from this revision on all is in memory; what is before it is in the table. */
+    /** The stream's first revision in memory; earlier ones are in the table. */
     inMemoryFrom: (stream: number): number => recent.get(stream)?.revisions[0] ?? Number.POSITIVE_INFINITY,
 
-    /** Where up to `limit` of those in memory lie, of revisions from `from` on. */
+    /** The positions of up to `limit` entries in memory, of revisions from `from` on. */
     forwards: (stream: number, from: number, limit: number): ReadonlyArray<number> => {
       const entries = recent.get(stream)
       if (entries === undefined) return []
@@ -156,7 +157,7 @@ export const createStreamIndex = (db: DatabaseSync, behind = BEHIND) => {
       return entries.positions.slice(first, first + limit)
     },
 
-    /** The same from `from` backwards. */
+    /** The same, backwards from `from`. */
     backwards: (stream: number, from: number, limit: number): ReadonlyArray<number> => {
       const entries = recent.get(stream)
       if (entries === undefined) return []

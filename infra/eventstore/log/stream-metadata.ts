@@ -6,7 +6,7 @@ export type StreamMetadata = {
   /** Seconds. */
   readonly maxAge: number | undefined
   readonly maxCount: number | undefined
-  /** The first revision that may be read; infinite where the stream is deleted. */
+  /** The first revision that may be read; infinite if the stream is deleted. */
   readonly truncateBefore: number
   readonly acl: Acl | undefined
 }

@@ -1,5 +1,4 @@
-/** Tests of what is told to whom before and after the disk has it. The disk belongs to the test: it answers when
- *  told to. */
+/** Who is told what before and after an event is on the disk. The test plays the disk, which answers when told to. */
 import fs, { readlinkSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { suite } from 'uvu'
@@ -30,7 +29,7 @@ const fsyncOf = async (file: string) => {
   for (;;) {
     const at = asked.findIndex((one) => one.file === file)
     if (at >= 0) return asked.splice(at, 1)[0]!
-    // The timer behind it keeps no process.
+    // The timer does not keep the process alive.
     const awake = setInterval(() => {}, 1000)
     await new Promise<void>((resolve) => {
       onAsked = resolve
@@ -148,7 +147,7 @@ test('given a disk that fails, then what it was given is not acknowledged, not s
   const outcome = await append('a', 1).answered
   assert.is(outcome.tag, 'failed')
   assert.match(outcome.tag === 'failed' ? outcome.cause : '', 'start the node again')
-  // What comes later may well succeed: it says nothing of what was dropped.
+  // A later fsync may succeed: that says nothing about what was dropped.
   assert.throws(() => storage.syncNow(), 'start the node again')
   assert.is(storage.stream('a').last, 0)
   storage.close()

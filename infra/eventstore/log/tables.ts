@@ -14,7 +14,7 @@ const SCHEMA_VERSION = 3
 const READS = [1, 2, SCHEMA_VERSION]
 /** Marks the file as a node's, so that another database is not taken for one. */
 const APPLICATION_ID = 0x45534c31
-/** How much of the log's end is read and checked at each start: more than a crash can have torn. */
+/** How many bytes of the log's end are read and checked at each start: more than a crash can tear. */
 const CHECKED_BYTES = 8 * 1024 * 1024
 
 /** The tables of a log. */
@@ -97,7 +97,7 @@ const openFile = (dataDir: string, file: string): DatabaseSync => {
     inspect(dataDir, file)
     db = new DatabaseSync(file)
     const version = versionOf(db)
-    // All of it or nothing, in case this process ends meanwhile.
+    // One transaction, in case this process ends meanwhile.
     db.exec(`
       PRAGMA page_size = 8192;
       PRAGMA auto_vacuum = INCREMENTAL;

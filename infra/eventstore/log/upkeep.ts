@@ -32,7 +32,7 @@ export const createUpkeep = ({ db, index, checkpointer, ends, overwriteAsUsual }
         if (index.inMemoryFrom(stream) < below) index.catchUp()
         removeEvents.run(stream, below, limit)
         const { changes } = removeFromIndex.run(stream, stream, below, limit)
-        // Removed events must not be mistaken for lost ones.
+        // How far a scavenge reached is recorded, so that removed events are not mistaken for lost ones.
         if (changes > 0) putState.run(SCAVENGED, `${ends.onDisk}`)
         db.exec('COMMIT')
         return Number(changes)

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert'
 import { testEventStore } from '../testing/server.ts'
 
 const KILLS = Number(process.env.KILL_RUNS ?? 4)
-/** Of the stream that is scavenged. */
+/** How many events the stream that is scavenged gets. */
 const EVENTS = 1_000
 
 type Attempt = { readonly stream: string; readonly ids: ReadonlyArray<string>; acknowledged: bigint | null }

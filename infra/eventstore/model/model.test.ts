@@ -66,7 +66,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
     ),
   },
 )
-/** How many histories one log has: scavenging it and reading it whole cost more with each. */
+/** How many histories share one log: scavenging and reading the whole log cost more with each. */
 const HISTORIES_A_LOG = 50
 
 /** A log in memory, where there is such a folder: this is about the rules, and a disk would be most of the time. */

@@ -24,7 +24,7 @@ export type Op =
     }
   /** As an archive cuts: `$tb` beside what else the stream's metadata says, never back. */
   | { readonly op: 'cut'; readonly stream: number; readonly to: number }
-  /** Every stream is cut, but for its last so many events, and the log scavenged. */
+  /** Every stream is cut down to its last so many events, and the log is scavenged. */
   | { readonly op: 'archive'; readonly keep: number }
   | { readonly op: 'reopen' }
   | { readonly op: 'scavenge' }
@@ -37,10 +37,10 @@ type Stream = {
   maxCount: number | null
   /** Metadata makes a stream exist, without an event. */
   hasMetadata: boolean
-  /** Infinite where the stream is deleted. */
+  /** Infinite if the stream is deleted. */
   truncateBefore: number
   tombstoned: boolean
-  /** What a scavenge took out: all below it. */
+  /** A scavenge removed all events below this revision. */
   gone: number
 }
 
@@ -48,7 +48,7 @@ export type LogModel = {
   readonly streams: Map<number, Stream>
   /** Where each id was appended first. */
   readonly known: Map<number, { readonly stream: number; readonly revision: number }>
-  /** All that is there of what was appended, in order. */
+  /** All appended events that are still there, in order. */
   all: string[]
 }
 
@@ -71,7 +71,7 @@ const streamOf = (model: LogModel, name: number): Stream => {
 
 const isDeleted = (stream: Stream): boolean => stream.truncateBefore === Number.POSITIVE_INFINITY
 
-/** `write`, or the answer where nothing is to be written. */
+/** `write`, or the answer if nothing is to be written. */
 const decide = (
   model: LogModel,
   name: number,
@@ -112,13 +112,13 @@ const firstOf = (stream: Stream): number =>
     stream.maxCount === null ? 0 : stream.events.length - stream.maxCount,
   )
 
-/** Of an entry of `all`. */
+/** The revision of an entry of `all`. */
 const placeOf = (one: string) => {
   const [, stream, revision, id] = /^(\d+)\/(\d+):(\d+)$/.exec(one)!
   return { stream: Number(stream), revision: Number(revision), id: Number(id) }
 }
 
-/** What can't be read any more is taken out, but for the last of each stream. */
+/** Removes what can't be read any more, except each stream's last event. */
 const scavenge = (model: LogModel): void => {
   for (const stream of model.streams.values()) {
     const last = stream.events.length - 1
@@ -129,7 +129,7 @@ const scavenge = (model: LogModel): void => {
     return revision >= streamOf(model, stream).gone
   })
 }
-/** What is not in the log is not remembered over a start. */
+/** An id that is not in the log is forgotten at a restart. */
 const forget = (model: LogModel): void => {
   model.known.clear()
   for (const { stream, revision, id } of model.all.map(placeOf))
@@ -149,7 +149,7 @@ const read = (stream: Stream, op: Extract<Op, { op: 'read' }>): ModelOutcome => 
   return visible.slice(0, op.count).map(({ revision, id }) => `${revision}:${id}`)
 }
 
-/** What is not there, or is cut so far already, is left as it is. */
+/** A stream that is missing, or is cut that far already, is left as it is. */
 const cut = (stream: Stream, to: number): ModelOutcome => {
   if (stream.tombstoned || isDeleted(stream) || to < 1 || stream.events.length - 1 < to)
     return 'nothing to cut'
@@ -165,7 +165,7 @@ const archive = (model: LogModel, keep: number): ModelOutcome => {
   return 'done'
 }
 
-/** Does it to the model, and says what the answer is. */
+/** Applies the operation to the model and returns the answer. */
 export const step = (model: LogModel, op: Op): ModelOutcome => {
   if (op.op === 'archive') return archive(model, op.keep)
   if (op.op === 'reopen' || op.op === 'scavenge') {
@@ -204,7 +204,7 @@ export const step = (model: LogModel, op: Op): ModelOutcome => {
       return 'deleted'
     }
     case 'metadata': {
-      // It is taken of a tombstoned stream too, and can't be read.
+      // Metadata of a tombstoned stream is accepted too, and can't be read.
       const wasDeleted = isDeleted(stream)
       stream.maxCount = op.maxCount
       stream.hasMetadata = true

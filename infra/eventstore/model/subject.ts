@@ -84,7 +84,7 @@ const allOf = (storage: Storage, history: string): string[] => {
 }
 
 export const openSubject = (dataDir: string) => {
-  // So that it is written within the short histories.
+  // Small, so that the index is written within the short histories.
   const open = () => openStorage(dataDir, { indexBehind: 5 })
   let storage = open()
   let hub = createHub()
@@ -102,7 +102,7 @@ export const openSubject = (dataDir: string) => {
       }),
     )
 
-  /** What the node answers, or the exception that it names. */
+  /** The node's answer, or the name of its exception. */
   const ask = async (name: string, op: Omit<Extract<Op, { op: 'read' }>, 'op' | 'stream'>) => {
     const request = readRequest(name, op)
     const { call, frames, ended } = fakeCall()
@@ -126,7 +126,7 @@ export const openSubject = (dataDir: string) => {
     return events
   }
 
-  /** The stream's last event, where it has one that may be read. */
+  /** The stream's last event, if it has one that may be read. */
   const lastOf = async (name: string) => {
     const responses = await ask(name, { backwards: true, from: 'end', count: 1 })
     if (typeof responses === 'string') return undefined

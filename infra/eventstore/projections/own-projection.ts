@@ -1,5 +1,5 @@
-/** A client's own projection: follows the log, gives its query what it asks for, and writes in one transaction what came of it, its
- *  states and how far it came. So each event counts once, whatever happens to the process. */
+/** A client's own projection: it follows the log, gives its query the events that it asks for, and writes what came of
+ *  them, its states and its position in one transaction. So each event counts once, whatever happens to the process. */
 import type { Storage } from '../log/storage.ts'
 import { breathe } from '../server/grpc.ts'
 import type { Appender } from '../streams/append.ts'
@@ -12,9 +12,9 @@ export type OwnParts = { readonly storage: Storage; readonly appender: Appender;
 type Status = 'Running' | 'Stopped' | 'Aborted' | 'Faulted' | 'Completed'
 export type OwnProjection = ReturnType<typeof createOwnProjection>
 
-/** Where nothing is of interest, the place is written down after so many events. */
+/** After this many events of no interest, the position is written down. */
 const SAVE_EVERY = 2_000
-/** After a commit that failed (a full disk, say). */
+/** The pause after a commit that failed (a full disk, say), in milliseconds. */
 const RETRY_MS = 1_000
 
 export const createOwnProjection = (
@@ -31,15 +31,15 @@ export const createOwnProjection = (
   let unsaved = 0
   let processed = 0
   let isBusy = false
-  /** Whether there may be something new since it last looked. */
+  /** Whether there may be new events since it last looked. */
   let isAsked = false
-  /** Counts what was asked of it: work that was begun before is not written. */
+  /** Counts the requests to it: work begun before the latest one is not written. */
   let turns = 0
   let query: RunningQuery | undefined
   let retry: NodeJS.Timeout | undefined
-  /** What is being committed: until it is on the disk, nobody is told of it. */
+  /** The state that is being committed: nobody is told of it until it is on the disk. */
   let writing: Promise<unknown> = Promise.resolve()
-  /** Who waits until its query has been read, or will not be. */
+  /** The callers that wait until its query has been read, or will not be. */
   let readers: Array<() => void> = []
 
   const dropQuery = (): void => {
@@ -60,7 +60,7 @@ export const createOwnProjection = (
   const begin = async (turn: number): Promise<RunningQuery | undefined> => {
     if (query !== undefined)
       return query
-      // Both at one moment: a commit may have been under way when it was stopped.
+      // Both are read at one moment: a commit may have been under way when it was stopped.
     ;[checkpoint, unsaved] = [store.checkpoint(), 0]
     const started = await startQuery({ ...settings, kept: store.states() })
     if (turn !== turns) {
@@ -121,7 +121,7 @@ export const createOwnProjection = (
     try {
       return await advance(turn)
     } catch (error) {
-      // Stopped meanwhile, it was ended for that.
+      // It was stopped meanwhile, which ended its process.
       if (turn === turns) fail(error)
       return turn !== turns
     }
@@ -165,7 +165,7 @@ export const createOwnProjection = (
     },
     position: (): number => checkpoint,
     processed: (): number => processed,
-    /** Begun again where it was left, or stopped. Kept over a restart. */
+    /** Starts it where it stopped, or stops it. The choice survives a restart. */
     turn: (on: boolean): void => {
       if (on && status === 'Running') return
       stop(on ? 'Running' : 'Stopped')

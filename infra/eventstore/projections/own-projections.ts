@@ -1,4 +1,4 @@
-/** The projections that clients made: made, changed, deleted, and there again after a restart. */
+/** Clients' own projections: created, changed, deleted, and restored after a restart. */
 import { randomUUID } from 'node:crypto'
 import * as errors from '../protocol/errors.ts'
 import { EXPECT_ANY } from '../streams/append-request.ts'
@@ -12,7 +12,7 @@ type Asked = Pick<OwnSettings, 'mode' | 'query' | 'isEmitting' | 'isTracking'> &
 }
 type Changed = { readonly query: string; readonly isEmitting?: boolean }
 
-/** How many may run at a time: each has a process with its memory. */
+/** How many may run at a time: each has a process of its own. */
 const MOST_RUNNING = 100
 
 /** `isTaken`: whether the node has one of that name itself. */
@@ -28,7 +28,7 @@ export const createOwnProjections = (
     const store = createOwnStore(db, settings.name)
     all.set(settings.name, createOwnProjection(parts, store, settings, { isOn: store.isOn() }))
   }
-  // Asked for by somebody who is gone.
+  // The caller is gone.
   for (const settings of keptSettings(db))
     if (settings.mode === 'Transient') createOwnStore(db, settings.name).remove()
     else open(settings)
@@ -72,7 +72,7 @@ export const createOwnProjections = (
       if (!projection.isOn()) checkRunning()
       projection.turn(true)
     },
-    /** It goes on with the new query where it was. */
+    /** It goes on with the new query from its position. */
     update: (name: string, { query, isEmitting }: Changed): void => {
       const before = named(name)
       const { settings } = before
@@ -91,7 +91,7 @@ export const createOwnProjections = (
     delete: async (name: string, isWithEmitted: boolean): Promise<void> => {
       const store = createOwnStore(db, name)
       const projection = named(name)
-      // One whose query can't be read does not run.
+      // A projection whose query can't be read does not run.
       await projection.read()
       if (projection.isOn()) throw errors.projectionRuns(name)
       projection.close()
@@ -105,7 +105,7 @@ export const createOwnProjections = (
       named(name).reset()
       storage.syncNow()
     },
-    /** As JSON; undefined where there is none. */
+    /** As JSON; undefined if there is none. */
     state: (name: string, partition: string): string | undefined =>
       createOwnStore(db, named(name).name).state(partition),
     result: (name: string, partition: string): string | undefined =>

@@ -1,5 +1,5 @@
-/** Where a client's own projection is kept: its settings, how far it came, its states. In the log's file, so that it is written
- *  with what it emits. */
+/** Stores a client's own projection (settings, position, states) in the log's file, so that it is written together with
+ *  what it emits. */
 import type { DatabaseSync } from 'node:sqlite'
 import type { QueryOutcome } from './query-worker.ts'
 
@@ -8,7 +8,7 @@ export type OwnSettings = {
   readonly mode: 'Continuous' | 'OneTime' | 'Transient'
   readonly query: string
   readonly isEmitting: boolean
-  /** The streams to which it emits are listed in a stream of its own. */
+  /** Whether the streams to which it emits are listed in a stream. */
   readonly isTracking: boolean
   /** Counts the changes of the query. */
   readonly version: number
@@ -21,7 +21,7 @@ const placeOf = (name: string): string => `${PREFIX}${encodeURIComponent(name)}/
 
 export type OwnStore = ReturnType<typeof createOwnStore>
 
-/** Of one projection. Whatever is written outside a commit is on the disk with the next one. */
+/** The store of one projection. What is written outside a commit is on the disk with the next commit. */
 export const createOwnStore = (db: DatabaseSync, name: string) => {
   const put = db.prepare('INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)')
   const find = db.prepare('SELECT value FROM state WHERE name = ?')
@@ -43,7 +43,7 @@ export const createOwnStore = (db: DatabaseSync, name: string) => {
     isOn: (): boolean => text('on') !== 'false',
     checkpoint: (): number => Number(text('checkpoint') ?? -1),
     keepCheckpoint: (position: number): void => void put.run(`${place}checkpoint`, `${position}`),
-    /** Up to which position everything is emitted: what begins anew emits none of it again. */
+    /** The position up to which everything is emitted: a projection that begins anew does not emit it again. */
     emitted: (): number => Number(text('emitted') ?? -1),
     keepEmitted: (position: number): void => void put.run(`${place}emitted`, `${position}`),
     keepState: ({ partition, state, result }: NonNullable<QueryOutcome>): void =>
@@ -70,13 +70,13 @@ export const createOwnStore = (db: DatabaseSync, name: string) => {
       removeUnder('state/')
       removeUnder('checkpoint')
     },
-    /** With another query, everything is to be emitted again if it begins anew. */
+    /** After a change of the query, a projection that begins anew emits everything again. */
     forgetEmitted: (): void => removeUnder('emitted'),
     remove: (): void => removeUnder(''),
   }
 }
 
-/** The settings of all that are kept. */
+/** The settings of all stored projections. */
 export const keptSettings = (db: DatabaseSync): ReadonlyArray<OwnSettings> =>
   db
     .prepare('SELECT name, value FROM state WHERE substr(name, 1, ?) = ?')

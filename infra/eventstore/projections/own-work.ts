@@ -22,13 +22,13 @@ type Write = { readonly stream: string; readonly event: ProposedEvent }
 const BATCH = 200
 const BATCH_BYTES = 4 * 1024 * 1024
 
-/** What may come of a batch, so that clients' appends don't wait long for it, and can be read: events, and the bytes of one. */
+/** The most events that a batch may emit, so that clients' appends don't wait long, and the most bytes of one event. */
 const MOST_WRITES = 20_000
 const MOST_BYTES = 1024 * 1024
 
 const names: Names = { nameStart: 0, nameEnd: 0, typeStart: 0, typeEnd: 0 }
 
-/** Those up to the log's end as it was when they were made. */
+/** Only the events up to the log's end when the projection was created. */
 export const isOnce = ({ mode }: OwnSettings): boolean => mode !== 'Continuous'
 
 /** The stream that a category's link names as the event's. */
@@ -42,7 +42,7 @@ const ownerIn = (linkMetadata: string): string | undefined => {
   }
 }
 
-/** The event as the query sees it, undefined if it is none of its business. */
+/** The event as the query sees it; undefined if the query did not ask for it. */
 const seenBy = (
   storage: Storage,
   definition: QueryDefinition,
@@ -79,7 +79,7 @@ const proposed = (type: string, data: string, metadata: object): ProposedEvent =
   metadata: Buffer.from(JSON.stringify(metadata)),
 })
 
-/** The stream of a projection's results, of one of its partitions if that is named. */
+/** The stream of a projection's results, or of one partition's results. */
 const resultsOf = (name: string, { resultStream }: QueryDefinition, partition: string): string =>
   (partition === ''
     ? (resultStream ?? `$projections-${name}-result`)
@@ -88,7 +88,7 @@ const resultsOf = (name: string, { resultStream }: QueryDefinition, partition: s
 
 export const trackedIn = (name: string): string => `$projections-${name}-emittedstreams`
 
-/** The next events after `from`, a position, and how far they reach. */
+/** The next events after the position `from`, and the position that they reach. */
 export const nextOf = ({ storage, settings }: Own, definition: QueryDefinition, from: number) => {
   const seen: QueryEvent[] = []
   /** Of those. */
@@ -107,7 +107,7 @@ export const nextOf = ({ storage, settings }: Own, definition: QueryDefinition, 
   return { seen, positions, last }
 }
 
-/** What came of the events; where one fails, of those before it, with the reason. */
+/** The outcomes of the events; if one fails, the outcomes of those before it, and the reason. */
 export const outcomesOf = async (
   { settings, store }: Own,
   running: RunningQuery,
@@ -115,7 +115,7 @@ export const outcomesOf = async (
 ): Promise<QueryAnswer> => {
   const answer = await running.run(seen)
   if (answer.failed === undefined || answer.failed.at === 0) return answer
-  // The one that failed may have changed a state: what came before it is made again without it.
+  // The failed event may have changed a state, so the events before it are run again without it.
   const again = await startQuery({ ...settings, kept: store.states() })
   try {
     const { done } = await again.run(seen.slice(0, answer.failed.at))
@@ -125,7 +125,7 @@ export const outcomesOf = async (
   }
 }
 
-/** Why it can't be written, undefined if it can. */
+/** Why the event can't be written; undefined if it can. */
 const faultOf = (
   storage: Storage,
   { stream, event: { type, data, metadata } }: Write,
@@ -139,7 +139,7 @@ const faultOf = (
     : undefined
 }
 
-/** What is written of a batch's outcomes, in their order. */
+/** The events to write for a batch's outcomes, in order. */
 export const writesOf = (
   { storage, settings, store }: Own,
   definition: QueryDefinition,
@@ -159,7 +159,7 @@ export const writesOf = (
     if (outcome.emitted.length > 0 && !settings.isEmitting)
       throw new Error('it emits, and was made without that')
     for (const [to, type, data, metadata] of outcome.emitted) {
-      // As the disk would have it: two names that differ in what is no text are one.
+      // Normalised as on the disk: two names that differ only in invalid characters are one.
       const stream = to.toWellFormed()
       if (settings.isTracking && !tracked.has(stream) && !store.isTracked(stream)) {
         tracked.add(stream)
@@ -188,7 +188,7 @@ export const writesOf = (
 type Batch = ReturnType<typeof writesOf> & {
   readonly done: ReadonlyArray<QueryOutcome>
   readonly position: number
-  /** False once it was stopped or changed: then nothing is written. */
+  /** False once the projection was stopped or changed; then nothing is written. */
   readonly isStill: () => boolean
 }
 /** Writes all of it or nothing. Resolves to false if that failed. */

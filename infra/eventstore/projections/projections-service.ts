@@ -1,4 +1,4 @@
-/** The Projections service: the system projections, listed, switched on and off, and what clients make of their own. */
+/** The Projections service: lists the system projections, switches them on and off, and manages clients' own. */
 import type {
   CreateReq,
   DeleteReq,
@@ -69,7 +69,7 @@ export const projectionsService = (
     if (projection === undefined) throw errors.projectionNotFound(name)
     return projection
   }
-  /** Of those that clients made: the others keep nothing but their place. */
+  /** Only clients' own projections have states: the system projections keep nothing but their position. */
   const value = async (name: string, of: () => string | undefined) => {
     const projection = named(name)
     if (isOwn(projection)) await projection.read()
@@ -134,7 +134,7 @@ export const projectionsService = (
       ]
       return new pb.ResultResp().setResult(await value(name, () => own.result(name, partition)))
     },
-    /** They hold nothing in memory that would have to start anew. */
+    /** System projections hold nothing in memory, so nothing has to start anew. */
     restartSubsystem: (_request: unknown, call: Call) => {
       guard.checkAdmin(call)
       return new shared.Empty()
@@ -158,7 +158,7 @@ export const projectionsService = (
       await own.delete(name, request.getOptions()?.getDeleteEmittedStreams() ?? false)
       return new pb.DeleteResp()
     },
-    /** A system projection's links are there already, each once. */
+    /** A system projection's links exist already, each once. */
     reset: (request: ResetReq, call: Call) => {
       guard.checkAdmin(call)
       const name = request.getOptions()?.getName() ?? ''

@@ -30,7 +30,7 @@ const names: Names = { nameStart: 0, nameEnd: 0, typeStart: 0, typeEnd: 0 }
 export const isSeenByAll = (stream: string): boolean =>
   !(isMetastream(stream) ? originalOf(stream) : stream).startsWith('$')
 
-/** What comes before the first dash; undefined for system streams and where there is none. */
+/** The part before the first dash; undefined for system streams and for names without a dash. */
 const categoryOf = (stream: string): string | undefined => {
   const dash = stream.startsWith('$') ? -1 : stream.indexOf('-')
   return dash > 0 ? stream.slice(0, dash) : undefined
@@ -46,7 +46,7 @@ const PROJECTIONS = [
 ] as const
 type ProjectionName = (typeof PROJECTIONS)[number]
 
-/** Before each had its own checkpoint, these three had one. */
+/** Older logs have one checkpoint for these three. */
 const FORMER: ReadonlySet<ProjectionName> = new Set(['$by_category', '$by_event_type', '$streams'])
 const FORMER_CHECKPOINT = 'projections/checkpoint'
 
@@ -60,7 +60,7 @@ const correlationOf = (metadata: Buffer): string | undefined => {
   }
 }
 
-/** The time as the links of a correlation say it, to the microsecond. `ticks`: tenths of one. */
+/** The time in the form that a correlation's links have, to the microsecond. `ticks`: units of 100 ns. */
 const timestampOf = (ticks: bigint): string =>
   `${new Date(Number(ticks / 10_000n)).toISOString().slice(0, -4)}${`${(ticks / 10n) % 1_000_000n}`.padStart(6, '0')}Z`
 
@@ -97,7 +97,7 @@ const linkOf = (projection: ProjectionName, event: StoredEvent): Link | undefine
   const link = isLink(body)
   switch (projection) {
     case '$by_category': {
-      // Of a stream's metadata, that alone which deletes it.
+      // Of a stream's metadata, only the event that deletes the stream counts.
       const named = deleted ? owner : stream
       const category = categoryOf(named)
       return category === undefined
@@ -105,7 +105,7 @@ const linkOf = (projection: ProjectionName, event: StoredEvent): Link | undefine
         : to(`$ce-${category}`, link ? (targetOf(body) ?? self) : self, { $o: named, ...marks })
     }
     case '$by_event_type':
-      // By the owner's name even for its metadata: so a real node writes it.
+      // A real node uses the owner's name even for its metadata.
       return link ? undefined : to(`$et-${deleted ? '$deleted' : type}`, `${number}@${owner}`, marks)
     case '$by_correlation_id': {
       if (link) return undefined
@@ -116,7 +116,7 @@ const linkOf = (projection: ProjectionName, event: StoredEvent): Link | undefine
         : to(`$bc-${correlation}`, self, { $eventTimestamp: timestampOf(created) })
     }
     case '$stream_by_category': {
-      // A reference to a stream, which no read resolves.
+      // This is a reference to a stream; no read resolves it.
       const category = categoryOf(stream)
       return category === undefined ? undefined : to(`$category-${category}`, stream, {}, '$@')
     }
@@ -127,7 +127,7 @@ const linkOf = (projection: ProjectionName, event: StoredEvent): Link | undefine
   }
 }
 
-/** One of them: links what is not linked yet, and from then on what is appended, while it is on. */
+/** One system projection: while it is on, it links the events that are not linked yet, and then each that is appended. */
 const createProjection = (
   { storage, appender, hub }: { readonly storage: Storage; readonly appender: Appender; readonly hub: Hub },
   name: ProjectionName,
@@ -177,7 +177,7 @@ const createProjection = (
     position: (): number => checkpoint,
     /** Events looked at since the node started. */
     processed: (): number => processed,
-    /** Switched on, it begins where it was left. Kept over a restart. */
+    /** Switches it on or off; it goes on where it stopped. The choice survives a restart. */
     turn: (to: boolean): void => {
       on = to
       put.run(onKey, `${to}`)
@@ -192,13 +192,13 @@ const createProjection = (
   }
 }
 
-/** `startOn`: all of them run, whatever was asked for before. */
+/** `startOn`: all of them run, whatever was chosen before. */
 export const createProjections = (storage: Storage, appender: Appender, hub: Hub, startOn: boolean) => {
   const all = PROJECTIONS.map((name) => createProjection({ storage, appender, hub }, name, startOn))
   return {
     all,
     get: (name: string) => all.find((projection) => projection.name === name),
-    /** The last position that all that are on have linked; undefined where none is. */
+    /** The last position that all active projections have linked; undefined if none is active. */
     position: (): number | undefined => {
       const positions = all.filter((one) => one.isOn()).map((one) => one.position())
       return positions.length === 0 ? undefined : Math.min(...positions)

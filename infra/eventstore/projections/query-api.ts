@@ -3,7 +3,7 @@
 export const QUERY_API = `'use strict';
 ((own) => {
   const { parse, stringify } = JSON;
-  // Their memory is outside of the heap, whose size is limited.
+  // Their memory lies outside the heap, whose size is limited.
   for (const name of Object.getOwnPropertyNames(own))
     if (/Array(Buffer)?$/.test(name) && name !== 'Array' || ['DataView', 'Atomics', 'WebAssembly', 'Intl', 'console'].includes(name))
       delete own[name];
@@ -114,7 +114,7 @@ export const QUERY_API = `'use strict';
     return { all, streams, output, isPartitioned, withLinks: options.$includeLinks === true, resultStream: options.resultStreamName ?? null };
   };
   const fixed = (name, property) => Object.defineProperty(own, name, { configurable: false, enumerable: false, ...property });
-  // What the query puts in the place of these would run without a limit of time.
+  // A query's replacements of these would run without a time limit.
   fixed('__asked', { value: '', writable: true });
   fixed('__run', { writable: false, value: () => {
     try {

@@ -24,7 +24,7 @@ export type QueryTask = {
   /** Each partition's state, as JSON. */
   readonly kept: ReadonlyArray<readonly [partition: string, state: string]>
 }
-/** What the query says of itself. */
+/** The settings that the query declares. */
 export type QueryDefinition = {
   readonly all: boolean
   readonly streams: ReadonlyArray<string>
@@ -33,7 +33,7 @@ export type QueryDefinition = {
   readonly withLinks: boolean
   readonly resultStream: string | null
 }
-/** Of one event; null if no handler asked for it. States and results are JSON. */
+/** The outcome of one event; null if no handler asked for it. States and results are JSON. */
 export type QueryOutcome = {
   readonly partition: string
   readonly state: string
@@ -46,7 +46,7 @@ export type QueryAnswer = {
 }
 export type QueryFailure = { readonly error: string }
 
-/** For a query to be read, and for a batch of events. */
+/** Milliseconds for reading a query, and for a batch of events. */
 const LIMIT_MS = 2_000
 
 const context = createContext(constants.DONT_CONTEXTIFY, {
@@ -60,7 +60,8 @@ const ask = (asked: object): string => {
   context.__asked = JSON.stringify(asked)
   return String(call.runInContext(context, limit))
 }
-/** Of what was thrown, as it lies there: to ask it would run what the query made of it, without a limit of time. */
+/** The message of what was thrown, read without calling its getters: those are the query's own code, which would run
+ *  without a time limit. */
 const own = (thrown: unknown, key: string): unknown =>
   typeof thrown !== 'object' || thrown === null || types.isProxy(thrown)
     ? undefined
@@ -78,7 +79,7 @@ const failure = (thrown: unknown): string => {
 
 const begin = (task: QueryTask): string => {
   try {
-    // The one way by which code of the outer realm can be reached.
+    // This is the only way to reach code of the outer realm.
     if (/\bimport\b/.test(task.query)) throw new Error('a query may not import')
     new Script(QUERY_API).runInContext(context)
     new Script(task.query, { filename: 'query' }).runInContext(context, limit)

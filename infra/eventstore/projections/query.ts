@@ -1,4 +1,4 @@
-/** A query in JavaScript, in its process: what it wants to see, and what it makes of events. */
+/** Runs a JavaScript query in a process of its own: reads what it declares, and gives it events. */
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type {
@@ -10,18 +10,19 @@ import type {
   QueryTask,
 } from './query-worker.ts'
 
-/** What a query may hold in memory, its states included. A thread would not do: one that runs out of memory ends the node. */
+/** The memory of a query in MB, its states included. It is a process because a thread that runs out of memory ends the
+ *  node. */
 const HEAP_MB = 128
 const WORKER = fileURLToPath(new URL(`./query-worker${import.meta.url.slice(-3)}`, import.meta.url))
-/** It may read the node's own code, and nothing else of the machine. */
+/** The process may read the node's own code, and nothing else on the machine. */
 const LIMITS = [
   ...[`--max-old-space-size=${HEAP_MB}`, '--permission', '--no-warnings'],
   `--allow-fs-read=${fileURLToPath(new URL('..', import.meta.url))}`,
-  // Of a packed one, its manifest is outside.
+  // A packed node's manifest lies outside its folder.
   `--allow-fs-read=${fileURLToPath(new URL('../../package.json', import.meta.url))}`,
 ]
 
-/** Longer than the limits inside it: a process that does not answer for so long is ended. */
+/** Longer than the limits inside the process: one that does not answer within this time is ended. */
 const SILENT_MS = 30_000
 
 export class QueryError extends Error {
@@ -30,7 +31,7 @@ export class QueryError extends Error {
 
 export type RunningQuery = {
   readonly definition: QueryDefinition
-  /** Rejects with `QueryError`; then it is of no use any more. */
+  /** Rejects with `QueryError`; then the process can't be used any more. */
   readonly run: (events: ReadonlyArray<QueryEvent>) => Promise<QueryAnswer>
   readonly close: () => void
 }
@@ -44,11 +45,12 @@ const fromText = (text: string): object => {
     const told: unknown = JSON.parse(text)
     if (typeof told === 'object' && told !== null) return told
   } catch {
-    // As any other answer that is none.
+    // Treated like any other malformed answer.
   }
   throw new QueryError(UNREADABLE)
 }
-/** What a query makes of the language's own objects may change what it answers: only what has the right shape is taken. */
+/** A query can change the language's own objects and with them its answers, so only answers of the right shape are
+ *  accepted. */
 const isDefinition = ({ streams, resultStream }: QueryDefinition): boolean =>
   isList(streams, isText) && (resultStream === null || isText(resultStream))
 const isOutcome = (one: unknown): boolean => {
@@ -69,12 +71,12 @@ const isAnswer = ({ done, failed }: QueryAnswer, asked: number): boolean =>
 /** Reads the query and begins with these states. Rejects with `QueryError`. */
 export const startQuery = async (task: QueryTask): Promise<RunningQuery> => {
   const child = fork(WORKER, { execArgv: LIMITS, env: {}, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
-  /** While nothing is asked of it, it does not keep the node from ending. */
+  /** An idle process does not keep the node from ending. */
   const hold = (to: 'ref' | 'unref'): void => {
     child[to]()
     child.channel?.[to]()
   }
-  /** Who waits for its next word. */
+  /** The caller that waits for the next answer. */
   let waiting:
     | { readonly resolve: (text: string) => void; readonly reject: (error: QueryError) => void }
     | undefined

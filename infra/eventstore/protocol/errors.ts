@@ -13,7 +13,7 @@ export const isGrpcError = (error: unknown): error is GrpcError =>
 const make = (code: status, details: string, entries: Record<string, string> = {}): GrpcError => {
   const metadata: Record<string, string> = {}
   for (const [key, value] of Object.entries(entries)) {
-    // A header can hold printable ASCII alone.
+    // A header can hold only printable ASCII.
     metadata[key] = /^[\x20-\x7e]*$/.test(value) ? value : encodeURIComponent(value)
   }
   return { code, details, metadata }
@@ -104,13 +104,13 @@ export const tooManyProjections = (most: number): GrpcError =>
     status.RESOURCE_EXHAUSTED,
     `${most} projections of clients run, which is the most: disable or delete one of them first.`,
   )
-/** Clients know it by the first words. */
+/** Clients recognise this error by its first words. */
 export const projectionRuns = (name: string): GrpcError =>
   make(
     status.UNKNOWN,
     `Envelope callback expected Updated, received OperationFailed instead: projection '${name}' runs. Disable it before it is deleted.`,
   )
-/** As a real node, which does not answer before the client's deadline. */
+/** Like a real node, which does not answer before the client's deadline. */
 export const projectionHasNoState = (name: string, why: string): GrpcError =>
   make(status.DEADLINE_EXCEEDED, `Projection '${name}' has no state: ${why}`)
 export const projectionNotFound = (name: string): GrpcError =>

@@ -11,7 +11,7 @@ export type IdForm = 'string' | 'structured'
 export const eventFrame = (event: StoredEvent | undefined, form: IdForm, link?: StoredEvent): Buffer =>
   delimited(1, readEvent(event, form, link))
 
-/** The same, written: most need no copy of the event's bytes. */
+/** Writes the same message; mostly without copying the event's bytes. */
 export const writeEvent = (
   call: Pick<Call, 'write'>,
   event: StoredEvent | undefined,
@@ -26,7 +26,7 @@ export const writeEvent = (
   call.write(event.head, event.body)
 }
 
-/** What comes before the event's own bytes, which end the message. */
+/** The message's part before the event's own bytes. */
 const headOf = ({ body, position }: StoredEvent): Buffer => {
   const inner = 1 + varintSize(position) + 1 + varintSize(body.length) + body.length
   const out = Buffer.allocUnsafe(1 + varintSize(inner) + inner - body.length)
@@ -39,7 +39,7 @@ const headOf = ({ body, position }: StoredEvent): Buffer => {
   return out
 }
 
-/** The `ReadEvent` message that reads and persistent subscriptions have alike. */
+/** The `ReadEvent` message, the same in reads and persistent subscriptions. */
 export const readEvent = (event: StoredEvent | undefined, form: IdForm, link?: StoredEvent): Buffer => {
   const bodies: Array<[number, Buffer]> = []
   if (event !== undefined) bodies.push([0x0a, form === 'string' ? event.body : withStructuredId(event.body)])
@@ -67,7 +67,7 @@ export const checkpointFrame = (position: number): Buffer =>
 
 export const streamNotFoundFrame = (name: Buffer): Buffer => delimited(4, delimited(1, delimited(3, name)))
 
-/** Of a stream, where its events begin and end; of `$all`, where it ends. For the clients that ask for it. */
+/** Where a stream's events begin and end, or where `$all` ends, for the clients that ask for it. */
 export const firstStreamPositionFrame = (revision: number): Buffer => varintField(5, revision)
 export const lastStreamPositionFrame = (revision: number): Buffer => varintField(6, revision)
 export const lastAllPositionFrame = (position: number): Buffer =>

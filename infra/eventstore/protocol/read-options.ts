@@ -16,14 +16,14 @@ export type ReadOptions = {
   readonly count: number
   readonly subscribe: boolean
   readonly filter: Filter | null
-  /** A checkpoint comes at least each time this many events were looked at. */
+  /** A checkpoint comes at least once per this many events looked at. */
   readonly checkpointEvery: number
   readonly ids: IdForm
   /** Whether the client knows the messages that say where a stream begins and ends. */
   readonly tellEnds: boolean
 }
 
-/** What the filter does not say, a real node takes so. */
+/** A real node's defaults for what the filter leaves out. */
 const DEFAULT_WINDOW = 32
 
 const clamp = (value: string): number => {

@@ -25,7 +25,7 @@ export type StoredEvent = {
   readonly revision: number
   /** The bytes of a `RecordedEvent`. */
   readonly body: Buffer
-  /** Kept by frames.ts: what is sent before the body, the same for each subscription. */
+  /** Set by frames.ts: the bytes sent before the body, the same for each subscription. */
   head: Buffer | undefined
 }
 
@@ -43,7 +43,7 @@ const putBytesField = (out: Buffer, at: number, field: number, bytes: Uint8Array
   return at + bytes.length
 }
 
-/** What neighbours have alike, as bytes: made once for as long as they do. */
+/** The bytes that consecutive events share: made once for as long as they are the same. */
 const same = {
   streamName: Buffer.alloc(0) as Buffer,
   type: '',
@@ -145,7 +145,7 @@ export const locateNames = (body: Buffer, names: Names): void => {
 
 export const idOf = (body: Buffer): string => body.toString('latin1', 4, ID_BYTES)
 
-/** All of a stored event, decoded. For what is not a hot path. */
+/** The whole stored event, decoded. Not for hot paths. */
 export type DecodedEvent = {
   readonly id: string
   readonly stream: string

@@ -13,7 +13,7 @@ const CONTENT_TYPE = 2
 const keyOf = (bytes: Buffer): number =>
   bytes.equals(KEYS[0]) ? TYPE : bytes.equals(KEYS[1]) ? CONTENT_TYPE : 0
 
-/** What an append is to and under which expectation. */
+/** The stream of an append and its expected revision. */
 export type AppendOptions = {
   readonly stream: string
   /** A revision, or EXPECT_*. */
@@ -32,7 +32,7 @@ export type BatchRequest = {
 
 const NO_STREAM = 2n ** 64n - 1n
 
-/** The expectation that a revision stands for. Throws BadRequest where it is none. */
+/** The expectation that a revision stands for. Throws BadRequest for an invalid one. */
 export const revisionOf = (revision: bigint): number => {
   if (revision === NO_STREAM) return EXPECT_NONE
   if (revision >= 2n ** 63n) throw new BadRequest(`Not a revision: ${revision}`)
@@ -99,13 +99,13 @@ const isPlainUuid = (bytes: Buffer, at: number): boolean => {
   return true
 }
 
-/** The text of a field that says the same in event after event. */
+/** Decodes a field that has the same text in event after event. */
 const repeated = () => {
   let bytes: Buffer = Buffer.alloc(0)
   let text = ''
   return (field: Buffer): string => {
     if (!field.equals(bytes)) {
-      // A copy: the field is a part of a request, all of which it would keep.
+      // A copy, since a view would keep the whole request in memory.
       bytes = Buffer.from(field)
       text = field.toString('utf8')
     }
@@ -126,7 +126,7 @@ const readProposed = (reader: Reader): ProposedEvent => {
     const tag = reader.varint()
     if (tag === 0x0a) {
       const { at } = reader
-      // 38 bytes, of which a text of 36.
+      // 38 bytes: a tag, a length and 36 characters.
       if (
         at + 39 <= reader.end &&
         buffer[at] === 38 &&
@@ -170,7 +170,7 @@ const readRevision = (reader: Reader): number => {
   return revisionOf(reader.big())
 }
 
-/** Both kinds of append name their options alike, but for the deadline that only a batch has. */
+/** Both kinds of append have the same options, except for the deadline, which only a batch has. */
 const readOptions = (reader: Reader, now: number): AppendOptions => {
   let stream = ''
   let expected = EXPECT_ANY
@@ -226,11 +226,11 @@ export const parseAppendRequest = (bytes: Buffer, now: number): AppendOptions | 
   return undefined
 }
 
-/** How much there is to write of an event. */
+/** The size of an event as it is written, in bytes. */
 export const sizeOf = (event: ProposedEvent): number =>
   event.data.length + event.metadata.length + 2 * event.type.length
 
-/** The correlation id of a message of BatchAppend that can't be parsed as a whole; empty where even that can't be read. */
+/** The correlation id of a BatchAppend message that can't be parsed; empty if even the id can't be read. */
 export const correlationOf = (bytes: Buffer): Buffer => {
   try {
     const reader = new Reader(bytes)
@@ -240,7 +240,7 @@ export const correlationOf = (bytes: Buffer): Buffer => {
       reader.skip(tag)
     }
   } catch {
-    // Then nobody can be answered.
+    // Then there is nobody to answer.
   }
   return Buffer.alloc(0)
 }
@@ -256,7 +256,7 @@ export const isLast = (bytes: Buffer): boolean => {
       else reader.skip(tag)
     }
   } catch {
-    // What was read until there is what is known.
+    // What was read up to there is all that is known.
   }
   return last
 }

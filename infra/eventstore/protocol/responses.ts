@@ -38,7 +38,7 @@ const expectedField = (expected: number, fields: Record<'at' | 'none' | 'any' | 
         ? delimited(fields.exists, EMPTY)
         : varintField(fields.at, expected)
 
-/** What a batch can end in besides an append's own outcomes. */
+/** The outcomes of a batch besides those of an append. */
 export type BatchOutcome =
   | AppendOutcome
   | { readonly tag: 'too-large'; readonly max: number }
@@ -90,7 +90,7 @@ const result = (outcome: BatchOutcome, options: AppendOptions | undefined): Buff
         'event_store.client.BadRequest',
         delimited(1, Buffer.from(outcome.cause)),
       )
-    // What clients know as "it was rolled back".
+    // Clients read this as "it was rolled back".
     case 'full':
       return status(CODE.resourceExhausted, DISK_FULL, 'event_store.client.InvalidTransaction', EMPTY)
     case 'failed':
@@ -123,7 +123,7 @@ const EXPECTED_FIELD: Readonly<Record<number, number>> = {
   [EXPECT_EXISTS]: 8,
 }
 
-/** What nearly all answers are: the same bytes as the general way gives, in one piece. */
+/** The common answer, built in one piece: the same bytes as the general way gives. */
 const appendedResponse = (
   correlation: Buffer,
   { stream, expected }: AppendOptions,

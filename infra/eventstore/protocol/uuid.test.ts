@@ -1,4 +1,4 @@
-/** Ids in every form that .NET's `Guid.Parse` takes, and what is none. */
+/** Ids in every form that .NET's `Guid.Parse` takes, and texts that are not ids. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { fromHalves, parseUuid } from './uuid.ts'

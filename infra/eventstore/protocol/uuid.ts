@@ -10,13 +10,13 @@ const NUMBERS = new RegExp(
 )
 /** How many digits each of those numbers has. */
 const WIDTHS = [8, 4, 4, 2, 2, 2, 2, 2, 2, 2, 2]
-/** No form is longer than so many characters, white space within it included. */
+/** The longest form in characters, white space within it included. */
 const LONGEST = 256
 
 const dashed = (hex: string): string =>
   `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 
-/** The id as 36 characters in lower case; undefined where the text is none. */
+/** The id as 36 characters in lower case; undefined if the text is not an id. */
 export const parseUuid = (text: string): string | undefined => {
   if (text.length > LONGEST) return undefined
   const id = text.trim().toLowerCase()

@@ -80,7 +80,7 @@ export class Reader {
   }
 }
 
-/** Bytes that `value` takes as a varint. */
+/** The number of bytes that `value` takes as a varint. */
 export const varintSize = (value: number): number => {
   if (value < 0x80) return 1
   if (value < 0x4000) return 2

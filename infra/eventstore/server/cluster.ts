@@ -1,4 +1,4 @@
-/** What clients ask before anything else: which calls the node has, and who leads. */
+/** Answers what clients ask first: which calls the node has, and which node leads. */
 
 import { features, gossip, shared } from '../protocol/stubs.ts'
 import type { Call } from './grpc.ts'
@@ -6,7 +6,7 @@ import type { Call } from './grpc.ts'
 /** The version of the real server whose behaviour this node has. */
 export const SERVER_VERSION = '24.10.0'
 
-/** What a call can do that it could not always: clients ask for it by these words. */
+/** Features of calls that older servers lack, by the words that clients ask for. */
 const featuresOf = (service: string, method: string): ReadonlyArray<string> => {
   if (service.endsWith('.persistentsubscriptions')) return ['stream', 'all']
   if (service.endsWith('.streams') && method === 'read') return ['position', 'events']
@@ -21,7 +21,7 @@ export const supportedMethods =
     const answer = new features.SupportedMethods()
     answer.setEventStoreServerVersion(SERVER_VERSION)
     for (const path of paths) {
-      // In lower case, as the real server names them: there are clients that compare them as they are.
+      // In lower case, as the real server names them: some clients compare them exactly.
       const [, service = '', method = ''] = path.toLowerCase().split('/')
       const supported = new features.SupportedMethod()
       supported.setServiceName(service)
@@ -32,7 +32,8 @@ export const supportedMethods =
     return answer
   }
 
-/** Where the client found the node: what it listens on may be no address (0.0.0.0), or not the one that leads there. */
+/** The address by which the client reached the node: what it listens on may not be an address (0.0.0.0), or not one
+ *  that the client can reach. */
 const askedAt = (authority: string | undefined): { host: string; port: number } | undefined => {
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(authority ?? '')
   return match === null ? undefined : { host: (match[1] ?? match[2])!, port: Number(match[3]) }

@@ -16,7 +16,7 @@ export interface Call {
   readonly headers: IncomingHttpHeaders
   /** The client's address. */
   readonly peer: string
-  /** Milliseconds since the epoch; infinite where the client set none. */
+  /** Milliseconds since the epoch; infinite if the client set none. */
   readonly deadline: number
   /** The handler sets these once, immediately. `end`: the client has sent its last message. */
   onMessage: (message: Buffer) => void
@@ -42,7 +42,7 @@ export interface Call {
 
 export type Handler = (call: Call) => void
 
-/** Messages written are gathered up to so many bytes. */
+/** Written messages are gathered up to this many bytes. */
 const GATHER = 64 * 1024
 /** Gathered bytes are put into blocks that are reused once they were sent: new ones would be most of what a node
  *  allocates while it serves reads. Less than `WORTH_A_BLOCK` is not worth a block. */
@@ -53,7 +53,7 @@ const blocks: Buffer[] = []
 const giveBack = (block: Buffer): void => {
   if (blocks.length < KEPT_BLOCKS) blocks.push(block)
 }
-/** As large as the largest event of a real server. */
+/** The size of a real server's largest event. */
 const MAX_MESSAGE = 16 * 1024 * 1024 - 10_000
 const WINDOW = 2 * 1024 * 1024
 const UNITS: Record<string, number> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 }
@@ -110,7 +110,7 @@ const readMessages = (stream: ServerHttp2Stream, call: Call): void => {
 /** The messages of one turn of the event loop, gathered into one piece of bytes. */
 const createGathered = () => {
   let parts: Buffer[] = []
-  /** The rest of each of them. */
+  /** The messages' rests. */
   let rests: Array<Buffer | undefined> = []
   let size = 0
   return {
@@ -120,7 +120,7 @@ const createGathered = () => {
       rests.push(rest)
       size += message.length + 5 + (rest?.length ?? 0)
     },
-    /** All that was gathered; `block`: to be given back once it was sent. */
+    /** Everything gathered; give `block` back once it was sent. */
     take: (): { readonly bytes: Buffer; readonly block: Buffer | null } => {
       const block =
         size >= WORTH_A_BLOCK && size <= BLOCK ? (blocks.pop() ?? Buffer.allocUnsafeSlow(BLOCK)) : null
@@ -224,7 +224,7 @@ const serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, handler:
       if (!open) return
       trailers = trailersOf(errors.isGrpcError(error) ? error : errors.internal(String(error)))
       if (!responded && gathered.size() === 0 && !stream.destroyed) {
-        // Nothing was sent: status and headers in one.
+        // Nothing was sent yet, so status and headers go together.
         close()
         stream.respond(
           { ':status': 200, 'content-type': 'application/grpc', ...trailers },
@@ -243,7 +243,7 @@ const serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, handler:
   stream.on('drain', release)
   stream.on('aborted', close)
   stream.on('close', close)
-  // A stream's end is seen by 'close'; without a listener its error would end the process.
+  // 'close' tells of the stream's end; an 'error' without a listener would end the process.
   stream.on('error', close)
 
   readMessages(stream, call)
@@ -276,7 +276,7 @@ export const createGrpcServer = (
   otherwise: Otherwise = refuseOther,
 ): GrpcServer => {
   const http2 = createServer({
-    // The default allows 10 MB of everything under way on a connection, which a busy client exceeds.
+    // The default is 10 MB for everything under way on a connection, which a busy client exceeds.
     maxSessionMemory: Number.MAX_SAFE_INTEGER,
     settings: { initialWindowSize: WINDOW, maxConcurrentStreams: 0xffff_ffff, enablePush: false },
   })
@@ -320,7 +320,7 @@ export type Definition<Request, Response> = {
   readonly responseSerialize: (response: Response) => Buffer
 }
 
-/** Throws a GrpcError where the bytes are no such request. */
+/** Throws a GrpcError if the bytes are not such a request. */
 const read = <Request>(deserialize: (bytes: Buffer) => Request, bytes: Buffer): Request => {
   try {
     return deserialize(bytes)

@@ -1,4 +1,4 @@
-/** What the node answers to plain HTTP, over HTTP/1 and HTTP/2 alike: whether it lives, what it is, what it holds. */
+/** Answers plain HTTP, over HTTP/1 and HTTP/2: health, information about the node, statistics. */
 import type { IncomingHttpHeaders, RequestListener } from 'node:http'
 import type { ServerHttp2Stream } from 'node:http2'
 import type { Guard } from '../auth/guard.ts'
@@ -12,12 +12,12 @@ export type HttpParts = {
   readonly storage: Storage
   readonly scavenger: Scavenger
   readonly guard: Guard
-  /** Undefined where everyone may do everything. */
+  /** Undefined if everyone may do everything. */
   readonly users: Users | undefined
-  /** What clients have subscribed to. */
+  /** Counts of clients' subscriptions. */
   readonly subscriptions: () => number
   readonly connections: () => number
-  /** The last position that the system projections have linked; undefined where they are off. */
+  /** The last position that the system projections have linked; undefined if they are off. */
   readonly linked: () => number | undefined
   readonly instanceId: string
   readonly address: () => { readonly host: string; readonly port: number }
@@ -61,7 +61,7 @@ const STATUS: Readonly<Record<number, readonly [status: number, error: string]>>
   16: [401, 'unauthenticated'],
 }
 
-/** Whoever asks needs an administrator's credentials; undefined where they are that. */
+/** The refusal of a caller without an administrator's credentials; undefined for one who has them. */
 const refused = async (
   { users, guard }: HttpParts,
   headers: IncomingHttpHeaders,
@@ -80,7 +80,7 @@ const refused = async (
   }
 }
 
-/** What is answered to whom, by path and method. */
+/** The routes, by path and method, and who may call them. */
 const tableOf = (
   deps: HttpParts,
 ): Readonly<Record<string, Readonly<Record<string, (ask: HttpRequest) => Answer | Promise<Answer>>>>> => {

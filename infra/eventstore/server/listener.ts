@@ -22,7 +22,7 @@ const sort = (socket: Socket, http2: Http2Server, http1: ReturnType<typeof creat
   socket.on('readable', look)
 }
 
-/** Rejects where the port is taken. */
+/** Rejects if the port is taken. */
 export const listen = async (
   { host, port, tls }: { readonly host: string; readonly port: number; readonly tls?: TlsOptions },
   http2: Http2Server,
@@ -38,7 +38,7 @@ export const listen = async (
     track(socket)
     socket.setNoDelay(true)
     socket.on('error', () => socket.destroy())
-    // Over TLS the protocol was agreed on in the handshake.
+    // Over TLS the handshake has settled the protocol.
     if (socket instanceof TLSSocket) (socket.alpnProtocol === 'h2' ? http2 : http1).emit('connection', socket)
     else sort(socket, http2, http1)
   }
@@ -46,7 +46,7 @@ export const listen = async (
     tls === undefined
       ? createServer(accept)
       : createTls({ ...tls, ALPNProtocols: ['h2', 'http/1.1'], handshakeTimeout: HANDSHAKE_MS })
-          // A connection that never says hello would otherwise be waited for when the node is closed.
+          // Otherwise closing the node would wait for a connection that never sends anything.
           .on('connection', track)
           .on('secureConnection', accept)
           .on('tlsClientError', () => {})

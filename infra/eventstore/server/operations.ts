@@ -1,4 +1,4 @@
-/** The Operations service: scavenge, and what a node of one can do of the rest. */
+/** The Operations service: scavenges, and those other operations that make sense on a single node. */
 import type { StopScavengeReq } from '@eventstore/db-client/generated/operations_pb.js'
 import type { Guard } from '../auth/guard.ts'
 import type { createScavenger } from '../log/scavenge.ts'
@@ -44,7 +44,7 @@ export const operationsService = (
       restartSubscriptions()
       return new shared.Empty()
     },
-    /** There is one file and one node: nothing to merge, to resign or to prefer. */
+    /** With one file and one node there is nothing to merge, to resign from or to prefer. */
     nothing,
   }
 }

@@ -28,7 +28,7 @@ export const createAppendQueue = () => {
     bytes: (): number => bytes,
     isEmpty: (): boolean => requests.length === 0 && alongside.length === 0,
 
-    /** What the next commit takes of the requests. */
+    /** The requests that the next commit takes. */
     takeGroup: (): AppendRequest[] => {
       let taken = 0
       let count = 0

@@ -8,20 +8,20 @@ export const EXPECT_ANY = -2
 export const EXPECT_EXISTS = -4
 
 export type AppendOutcome =
-  /** `revision` of the last event (-1 for an empty append to no stream), `position` -1 where nothing was written. */
+  /** `revision` of the last event (-1 for an empty append to no stream); `position` is -1 if nothing was written. */
   | { readonly tag: 'appended'; readonly revision: number; readonly position: number }
-  /** `current` is -1 where there is no stream. */
+  /** `current` is -1 if there is no stream. */
   | { readonly tag: 'wrong-expected'; readonly current: number }
   | { readonly tag: 'deleted' }
   | { readonly tag: 'timeout' }
   | { readonly tag: 'failed'; readonly cause: string }
-  /** Certainly not written, and nothing of it will appear later. */
+  /** Certainly not written; no part of it will appear later. */
   | { readonly tag: 'full' }
 
-/** What is to be done to the stream. */
+/** The change to the stream. */
 export type StreamChange =
   | { readonly kind: 'append'; readonly events: ReadonlyArray<ProposedEvent> }
-  /** Its events can't be read any more; appending goes on with the next number. */
+  /** A soft delete: its events can't be read any more, and appending goes on with the next number. */
   | { readonly kind: 'delete' }
   /** For good. */
   | { readonly kind: 'tombstone' }
@@ -36,7 +36,7 @@ export type AppendRequest = {
   readonly done: (outcome: AppendOutcome) => void
 }
 
-/** What the node itself writes, in the transaction of the next commit and after what clients asked for. */
+/** An append of the node's own, written in the next commit after the clients' appends. */
 export type Alongside = {
   readonly write: (insert: (stream: string, event: ProposedEvent) => void) => void
   readonly done: (committed: boolean) => void

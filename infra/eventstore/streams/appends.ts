@@ -19,7 +19,7 @@ import type { Appender } from './append.ts'
 
 type Deps = { readonly appender: Appender; readonly guard: Guard; readonly maxAppendSize: number }
 
-/** The most that an append may have in all, however little of it is data. */
+/** The largest append in bytes, types and metadata included. */
 const MOST_BYTES = 32 * 1024 * 1024
 
 /** The size of an append. As on a real server its limit is one of data: types and metadata do not count. */
@@ -87,7 +87,7 @@ export const batchAppend =
       if (appender.full(() => call.resume())) call.pause()
     }
 
-    /** Answers a batch of which more may come. */
+    /** Refuses a batch of which more messages may come. */
     const refuse = (correlation: Buffer, key: string, final: boolean, outcome: BatchOutcome) => {
       const batch = pending.get(key)
       if (final) pending.delete(key)
@@ -97,7 +97,7 @@ export const batchAppend =
       answer(correlation, batch?.options, outcome)
     }
 
-    /** An append that comes in pieces may never be finished: then its deadline answers it. */
+    /** An append that comes in pieces may never be finished; its deadline answers it then. */
     const begin = (correlation: Buffer, key: string, options: AppendOptions) => {
       const left = options.deadline - Date.now()
       const late = () => refuse(correlation, key, false, { tag: 'timeout' })
@@ -144,7 +144,7 @@ export const batchAppend =
       else submit(correlation, { options, events, size })
     }
 
-    /** One append that can't be read does not harm the others of this call. */
+    /** An append that can't be read does not harm the others of the call. */
     const takeBad = (bytes: Buffer, cause: string) => {
       const correlation = correlationOf(bytes)
       if (correlation.length === 0) call.fail(errors.invalidArgument(cause))

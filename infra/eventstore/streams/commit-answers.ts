@@ -11,8 +11,8 @@ export type Committed = {
   readonly written: ReadonlyArray<StoredEvent>
 }
 
-/** From so many events on, the fsync is left to a thread, so that this one goes on with the next; handing over and being
- *  told costs more than a small fsync does. */
+/** From this many events on, a thread does the fsync, so that this one can go on with the next commit; for less, the
+ *  hand-over costs more than the fsync. */
 const WORTH_A_THREAD = 16
 
 /** SQLITE_FULL: the log's file took less than the whole transaction, so no reader and no recovery will find one there.
@@ -29,9 +29,10 @@ export const createCommitAnswers = (
     answered,
     lagMs,
   }: {
-    /** Some were answered. */
+    /** Called when some requests were answered. */
     readonly answered: () => void
-    /** So long what was committed is neither acknowledged nor read, while what is refused for it is told at once. */
+    /** For this long, what was committed is neither acknowledged nor read, while refusals because of it are told at
+     *  once. */
     readonly lagMs: number
   },
 ) => {
@@ -61,7 +62,7 @@ export const createCommitAnswers = (
     unsynced = []
     const mine = syncing
     storage.sync((error) => {
-      // Not where it was waited for meanwhile.
+      // Unless somebody waited for it meanwhile.
       if (syncing === mine) answerSynced(error)
       sync()
     })
@@ -103,14 +104,14 @@ export const createCommitAnswers = (
   return {
     isSyncing: (): boolean => syncing.length > 0,
 
-    /** It waits for the next fsync. */
+    /** The commit waits for the next fsync. */
     add: (committed: Committed): void => {
       unsynced.push(lagMs > 0 ? refuse(committed) : committed)
     },
 
-    /** Sees to the fsync that the last commit needs. */
+    /** Starts the fsync that the last commit needs. */
     follow: ({ written, own }: Committed): void => {
-      // An answer may rest on what is not on the disk yet, without having written anything.
+      // Even an answer that wrote nothing may depend on what is not on the disk yet.
       const nothing = written.length === 0 && own.length === 0 && storage.isSynced()
       if (lagMs > 0) lag()
       else if (nothing) answerAll()
@@ -121,7 +122,7 @@ export const createCommitAnswers = (
     /** Waits for the disk, and answers all. */
     syncNow,
 
-    /** Tells those of a commit that failed. */
+    /** Tells the callers of a commit that failed. */
     fail: (group: ReadonlyArray<AppendRequest>, own: ReadonlyArray<Alongside>, error: Error): void =>
       answer({ group, outcomes: [], own, written: [] }, error),
   }

@@ -8,7 +8,7 @@ import type { AppendQueue } from './append-queue.ts'
 const PACE_MS = 2
 const LONGEST_PACE_MS = 4
 const ENOUGH = 4
-/** This many are worth a commit of their own: nobody waits for more. */
+/** This many appends are worth a commit at once. */
 const PLENTY = 16
 const FLOW = 1_500
 /** The rate is counted over this long. */
@@ -28,7 +28,7 @@ const createFlow = (queue: AppendQueue) => {
   let perSecond = 0
 
   return {
-    /** A commit begins of what is queued. */
+    /** Call this when a commit of what is queued begins. */
     commitBegins: (isSyncing: boolean): void => {
       lastCommit = performance.now()
       counted += queue.length()
@@ -41,7 +41,7 @@ const createFlow = (queue: AppendQueue) => {
       else if (crowded > 0) crowded--
     },
 
-    /** Milliseconds that the next commit is to wait for more. */
+    /** How long the next commit waits for more appends, in milliseconds. */
     rest: (): number => {
       if (crowded === 0 || perSecond < FLOW) return 0
       if (queue.length() >= PLENTY || queue.bytes() >= EAGER_BYTES) return 0

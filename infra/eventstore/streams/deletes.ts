@@ -35,7 +35,7 @@ const expectedOf = (options: Options): Expected =>
 
 type By = { readonly appender: Appender; readonly guard: Guard }
 
-/** Gives the position of what was written. */
+/** Returns the position of what was written. */
 const change = async (
   { appender, guard }: By,
   kind: 'delete' | 'tombstone',

@@ -54,7 +54,7 @@ const repeatByPlace = (
   return { tag: 'appended', revision: expected + events.length, position }
 }
 
-/** The outcome without writing, or undefined where the change is to be written. */
+/** The outcome if nothing is to be written; undefined if the change is to be written. */
 export const outcomeUnwritten = (
   storage: Storage,
   stream: Stream,
@@ -62,12 +62,12 @@ export const outcomeUnwritten = (
   isSoftDeleted: boolean,
 ): AppendOutcome | undefined => {
   const events = change.kind === 'append' ? change.events : NO_EVENTS
-  // Of a metastream its own alone: what is of a tombstoned stream can be written, and not read.
+  // A metastream's own tombstone alone counts: metadata of a tombstoned stream can be written, and not read.
   const current = stream.last
   if (current === TOMBSTONE_REVISION) return { tag: 'deleted' }
   if (expected === EXPECT_EXISTS) {
     if (isSoftDeleted) return { tag: 'deleted' }
-    // Metadata alone makes a stream exist.
+    // A stream exists as soon as it has metadata.
     if (current < 0 && storage.stream(metastreamOf(stream.name)).last < 0)
       return { tag: 'wrong-expected', current }
   }
@@ -75,7 +75,7 @@ export const outcomeUnwritten = (
     return repeatByIds(storage, stream, events, current)
   if (expected > current) return { tag: 'wrong-expected', current }
   if (expected === current) return undefined
-  // A deleted stream may be begun anew as if it were not there.
+  // A deleted stream may be begun anew like one that never existed.
   const mayBegin = isSoftDeleted && expected === EXPECT_NONE
   if (events.length === 0)
     return change.kind !== 'append' && mayBegin ? undefined : { tag: 'wrong-expected', current }

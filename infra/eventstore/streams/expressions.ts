@@ -26,7 +26,7 @@ const walk = (pattern: string, at: number, onBar: (at: number) => void = () => {
 
 const alternativesOf = (pattern: string): ReadonlyArray<string> => {
   const bars: number[] = []
-  // What closes no group is an error, which the library tells.
+  // A bracket that closes no group is an error, which the library reports.
   for (let at = 0; at < pattern.length; ) at = walk(pattern, at, (bar) => void bars.push(bar)) + 1
   const edges = [-1, ...bars, pattern.length]
   return edges.slice(1).map((edge, i) => pattern.slice(edges[i]! + 1, edge))
@@ -35,7 +35,7 @@ const alternativesOf = (pattern: string): ReadonlyArray<string> => {
 const FLAGS = /^\(\?[is]+\)/
 const AHEAD = /^\(\?[!=]/
 
-/** One alternative: what must, and must not, follow the beginning, and the rest. */
+/** One alternative: what must or must not stand at the beginning, and the rest. */
 const testOf = (alternative: string, flags: string): Test => {
   let rest = alternative
   const ahead: Test[] = []
@@ -48,7 +48,7 @@ const testOf = (alternative: string, flags: string): Test => {
       ahead.push((name) => inner.matcher(name).lookingAt() === isWanted)
       rest = rest.slice(end + 1)
     }
-    // What is said of the group itself, as in `(?!…)?`, is no look-ahead that is known here.
+    // A quantified look-ahead, as in `(?!…)?`, is not supported.
     if (/^[?*+{]/.test(rest)) throw new Error('a look-ahead that is repeated')
     rest = `^(?:${rest})`
   }
@@ -56,7 +56,7 @@ const testOf = (alternative: string, flags: string): Test => {
   return (name) => ahead.every((test) => test(name)) && expression.matcher(name).find()
 }
 
-/** Throws where there is none such. */
+/** The test for an expression. Throws if it has look-ahead in any other place. */
 export const expressionOf = (regex: string): Test => {
   if (!/\(\?[!=]/.test(regex)) {
     const expression = RE2JS.compile(regex)

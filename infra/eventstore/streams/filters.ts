@@ -9,12 +9,12 @@ export type FilterSpec = {
   readonly regex: string
 }
 
-/** True for a stored event's bytes that match. */
+/** Whether a stored event's bytes match. */
 export type Filter = (body: Buffer) => boolean
 
-/** Remembers for this many names whether they match, because most names come again and again. */
+/** The number of names for which it is remembered whether they match, because most names come again and again. */
 const REMEMBERED = 4_096
-/** Of longer names it is not remembered. */
+/** The longest name for which it is remembered. */
 const LONGEST_REMEMBERED = 256
 const LONGEST_EXPRESSION = 2_048
 

@@ -23,7 +23,7 @@ export const targetOf = (body: Buffer): string | undefined => {
   return /^\d+@.+$/s.test(target) ? target : undefined
 }
 
-/** What the link points to; undefined where that is gone or was never there. */
+/** The event that the link points to; undefined if it is gone or never existed. */
 export const follow = (storage: Storage, link: StoredEvent): StoredEvent | undefined => {
   const match = /^(\d+)@(.+)$/s.exec(decodeBody(link.body).data.toString('utf8'))
   if (match === null) return undefined
@@ -36,11 +36,11 @@ export const follow = (storage: Storage, link: StoredEvent): StoredEvent | undef
   return event?.revision === revision && !isExpired(metadata, event, Date.now()) ? event : undefined
 }
 
-/** A link whose text names no event is sent as what it is. */
+/** A link whose text names no event is sent unresolved. */
 const namesNothing = (link: StoredEvent): boolean =>
   !/^\d+@/.test(decodeBody(link.body).data.toString('utf8'))
 
-/** How the events of a read are sent. */
+/** Whether and how a read resolves links. */
 export const sender = (
   storage: Storage,
   call: Pick<Call, 'write'>,

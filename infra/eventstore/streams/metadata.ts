@@ -16,7 +16,7 @@ export { type Acl, isMetastream, metastreamOf, originalOf }
 /** `$tb` of a deleted stream, as it is written. */
 export const DELETED_MARK = '9223372036854775807'
 
-/** A known field of the wrong kind: then none of the metadata counts. */
+/** A known field has the wrong kind: then none of the metadata counts. */
 class Wrong extends Error {}
 
 const wholeNumber = (value: unknown): number | undefined => {
@@ -41,7 +41,7 @@ const listOf = (value: unknown): Acl | undefined => {
   return { $r: roles(acl.$r), $w: roles(acl.$w), $d: roles(acl.$d), $mr: roles(acl.$mr), $mw: roles(acl.$mw) }
 }
 
-/** A list as it is written; undefined where it is none. */
+/** A list in its written form; undefined if it is not a list. */
 export const parseAcl = (value: unknown): Acl | undefined => {
   try {
     return listOf(value)
@@ -88,14 +88,14 @@ export const withTruncateBefore = (data: string, truncateBefore: string): string
     if (typeof json === 'object' && json !== null && !Array.isArray(json))
       fields = Object.entries(json).map(([key, value]) => [key, JSON.stringify(value)])
   } catch {
-    // Metadata that can't be read can't be kept.
+    // Unreadable metadata can't be carried over.
   }
   return `{${[...fields.filter(([key]) => key !== '$tb'), ['$tb', truncateBefore] as const]
     .map(([key, value]) => `${JSON.stringify(key)}:${value}`)
     .join(',')}}`
 }
 
-/** The stream's raw metadata, empty where it has none. */
+/** The stream's raw metadata, empty if it has none. */
 export const rawMetadata = (storage: Storage, name: string): string => {
   const metastream = storage.stream(metastreamOf(name))
   if (metastream.last < 0) return ''
@@ -103,10 +103,10 @@ export const rawMetadata = (storage: Storage, name: string): string => {
   return event === undefined ? '' : decodeBody(event.body).data.toString('utf8')
 }
 
-/** What holds for the stream now. Kept with the stream until its metadata changes. */
+/** The metadata that holds now, kept with the known stream until it changes. */
 export const metadataOf = (storage: Storage, stream: Stream): StreamMetadata => {
   if (stream.metadata === undefined) {
-    // A metastream keeps its last event alone, and has no metadata of its own.
+    // A metastream keeps only its last event, and has no metadata of its own.
     stream.metadata = isMetastream(stream.name)
       ? { ...NO_METADATA, maxCount: 1 }
       : parseMetadata(rawMetadata(storage, stream.name))
@@ -138,7 +138,7 @@ export const firstUnexpired = (
   while (low < high) {
     const middle = Math.floor((low + high) / 2)
     const [event] = storage.streamForwards(stream, middle, 1)
-    // What was scavenged leaves gaps: the next that is there stands for them.
+    // A scavenge leaves gaps: the next event that exists stands for them.
     if (event === undefined || event.revision > last) high = middle
     else if (isExpired(metadata, event, now)) low = event.revision + 1
     else high = middle

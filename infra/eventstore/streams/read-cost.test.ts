@@ -17,7 +17,7 @@ const test = suite<{ storage: Storage; count: () => number }>('what a read looks
 const EXPIRED = 20_000
 const LIVE = 10
 const HOUR = 3_600_000
-/** Some for the way by halves, which doubles with the square of their number. */
+/** The rows that the binary search may look at. */
 const HALVES = 20
 
 const event = (type: string, data: string): ProposedEvent => ({
@@ -64,7 +64,7 @@ test.before((context) => {
 })
 test.after(({ storage }) => storage.close())
 
-/** How many events come. */
+/** How many events the read gave. */
 const readOld = async (storage: Storage, backwards: boolean, count: number): Promise<number> => {
   const target = new streams.ReadReq.Options.StreamOptions()
   const identifier = new shared.StreamIdentifier()

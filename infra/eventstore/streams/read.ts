@@ -33,7 +33,7 @@ type Page = { readonly events: ReadonlyArray<StoredEvent>; readonly more: boolea
 /** The pages of a read. `tell`: says where its stream ends, to those who ask; `given`: whether there was an event. */
 type Pages = { readonly next: (limit: number) => Page; readonly tell: (given: boolean) => void }
 
-/** So many events the real server looks at first. */
+/** How many events the real server looks at first. */
 const FIRST_PAGE = 32
 
 const send = async (
@@ -67,7 +67,7 @@ const send = async (
 
 const readAll = (storage: Storage, call: Call, options: ReadOptions): Promise<void> => {
   const { from, backwards } = options
-  // What is appended while this read is under way is not part of it, or a fast writer would keep it from ending.
+  // Events appended during this read are not part of it, or a fast writer would keep it from ending.
   const last = storage.lastPosition()
   const tell = (): void => {
     if (last >= 0) call.write(lastAllPositionFrame(last))
@@ -94,7 +94,7 @@ const readAll = (storage: Storage, call: Call, options: ReadOptions): Promise<vo
   return send(storage, call, options, { next, tell })
 }
 
-/** What of a stream may be read, while a read of it is under way. */
+/** The readable part of a stream, during a read of it. */
 type Readable = ReadableRange & { readonly readable: (events: StoredEvent[]) => StoredEvent[] }
 
 const readForwards = (storage: Storage, call: Call, options: ReadOptions, range: Readable): Promise<void> => {

@@ -1,4 +1,4 @@
-/** What a change writes within a commit: its events, and the metadata that deleting and beginning anew come to. */
+/** Writes a change within a commit: its events, and the metadata by which a stream is deleted or begun anew. */
 import { randomUUID } from 'node:crypto'
 import type { Storage, Stream } from '../log/storage.ts'
 import { encodeBody, type ProposedEvent, type StoredEvent, TOMBSTONE_REVISION } from '../protocol/record.ts'
@@ -15,7 +15,7 @@ import {
   withTruncateBefore,
 } from './metadata.ts'
 
-/** What one commit writes. `ticks`: its time. */
+/** The writer of one commit. `ticks`: its time. */
 export type Batch = { readonly storage: Storage; readonly ticks: string; readonly written: StoredEvent[] }
 
 const NOTHING = new Uint8Array(0)
@@ -46,7 +46,7 @@ const undelete = (batch: Batch, name: string, from: number): void => {
   insertMetadata(batch, name, withTruncateBefore(rawMetadata(batch.storage, name), `${from}`))
 }
 
-/** What the node itself writes: whatever is there; its ids are not remembered. A deleted stream lives again by it. */
+/** Writes an event of the node's own under any expectation; its id is not remembered. It revives a deleted stream. */
 export const writeOwn = (batch: Batch, name: string, event: ProposedEvent): void => {
   const { storage } = batch
   const stream = storage.stream(name)
@@ -83,7 +83,7 @@ const writeEvents = (
 const writeDeletion = (batch: Batch, stream: Stream): AppendOutcome => {
   if (stream.last < 0 && batch.storage.stream(metastreamOf(stream.name)).last < 0)
     return { tag: 'wrong-expected', current: -1 }
-  // In place of all that its metadata said.
+  // This replaces the stream's metadata.
   const position = insertMetadata(batch, stream.name, withTruncateBefore('', DELETED_MARK))
   return { tag: 'appended', revision: stream.last, position }
 }
@@ -99,7 +99,7 @@ const writeTombstone = (batch: Batch, stream: Stream): AppendOutcome => {
   return { tag: 'appended', revision: TOMBSTONE_REVISION, position }
 }
 
-/** Writes what is asked for, where it is to be written. */
+/** Writes the change, if it is to be written. */
 export const write = (batch: Batch, request: AppendRequest, now: number): AppendOutcome => {
   const { storage } = batch
   const { change } = request

@@ -1,5 +1,5 @@
-/** A subscription whose client asks for it gets what is committed in pieces while much is, so that it is not woken for each
- *  event. What comes alone, or one after another with somebody waiting for each, is passed on at once. */
+/** A client may ask to get commits in pieces while there are many, so that it is not woken for each event. An event
+ *  that comes alone, or one after another with somebody waiting for each, is passed on at once. */
 import type { IncomingHttpHeaders } from 'node:http2'
 import type { StoredEvent } from '../protocol/record.ts'
 
@@ -9,7 +9,7 @@ const LONGEST_MS = 1_000
 /** This many events are passed on without waiting. */
 const MOST = 500
 
-/** 0 where the client asked for nothing, or for no number. */
+/** 0 if the client asked for nothing, or not for a number. */
 export const gatherMsOf = (headers: IncomingHttpHeaders): number => {
   const ms = Number(headers[GATHER_HEADER])
   return ms > 0 ? Math.min(ms, LONGEST_MS) : 0
@@ -21,7 +21,7 @@ export type Gathering = {
   readonly drop: () => void
 }
 
-/** So many events a millisecond are much. */
+/** From this many events a millisecond on, events are gathered. */
 const FLOW = 0.25
 const LEAST = 2
 
@@ -36,7 +36,7 @@ export const createGathering = (
   const much = Math.max(LEAST, FLOW * gatherMs)
   let waiting: StoredEvent[] = []
   let timer: NodeJS.Timeout | undefined
-  /** When the time began in which `came` came. */
+  /** When the span began in which `came` events came. */
   let begun = Number.NEGATIVE_INFINITY
   let came = 0
   let isFlowing = false

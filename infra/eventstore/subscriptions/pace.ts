@@ -1,5 +1,5 @@
-/** How many events to take from the file at a time: enough to be cheap, few enough to leave others their turn, and never
- *  so many that large ones fill the memory. */
+/** Decides how many events to read from the file at a time: enough to be cheap, few enough to leave others their turn,
+ *  and never so many that large events fill the memory. */
 import type { StoredEvent } from '../protocol/record.ts'
 
 export const FIRST_BATCH = 64

@@ -1,4 +1,4 @@
-/** What subscriptions read from: `$all` or one stream, with a place in it. */
+/** The sources of subscriptions: `$all` or one stream, with a position in it. */
 
 import type { Storage } from '../log/storage.ts'
 import type { From } from '../protocol/read-options.ts'
@@ -7,9 +7,9 @@ import { firstReadable, firstUnexpired, isExpired, isSoftDeleted, metadataOf } f
 
 /** Where a subscription's events come from: `$all` or one stream. */
 export type Source = {
-  /** The next ones after the last taken. */
+  /** The next events after the last taken. */
   readonly take: (limit: number) => { readonly events: ReadonlyArray<StoredEvent>; readonly more: boolean }
-  /** Whether a committed event is the subscription's, and not yet taken. Moves on. */
+  /** Takes a committed event: whether it belongs to the subscription and was not taken yet. */
   readonly accept: (event: StoredEvent) => boolean
 }
 

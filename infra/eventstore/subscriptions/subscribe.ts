@@ -26,12 +26,12 @@ export const subscribe = async (
   call.write(confirmationFrame(randomUUID()))
 
   let looked = 0
-  /** The last that was looked at since a checkpoint; -1 for none. */
+  /** The last event looked at since a checkpoint; -1 for none. */
   let unreported = -1
   const deliver = (event: StoredEvent): void => {
     if (filter === null) {
       give(event)
-      // The last of its stream, for good: nothing comes after it.
+      // A tombstone is the last event of its stream.
       if (stream !== null && event.revision === TOMBSTONE_REVISION) call.fail(errors.streamDeleted(stream))
       return
     }
@@ -74,7 +74,7 @@ export const subscribe = async (
         continue
       }
       // Nothing is appended between that read and here, so what comes next comes through the hub.
-      // However few were looked at: who has caught up gets a checkpoint to go on from.
+      // A subscription that has caught up gets a checkpoint, however few events it looked at.
       if (unreported >= 0) {
         call.write(checkpointFrame(unreported))
         unreported = -1

@@ -1,4 +1,4 @@
-/** A call without a wire. */
+/** A call without a network. */
 import type { Call } from '../server/grpc.ts'
 
 /** A call that keeps what is written to it. */

@@ -12,7 +12,7 @@ export type TestEventStore = {
   readonly port: number
   readonly dataDir: string
   readonly pid: () => number
-  /** Stops it and removes its data. */
+  /** Stops the node and removes its data. */
   readonly stop: () => Promise<void>
   /** `kill -9`; the data stays. */
   readonly kill: () => Promise<void>
@@ -38,7 +38,7 @@ const start = async (
     })
     child.on('exit', (code, signal) => reject(new Error(`The event store did not start (${code ?? signal})`)))
   })
-  // A test that forgets to stop it must not leave it running, nor be kept from exiting by it.
+  // A test that forgets to stop the node must not leave it running, nor be kept from exiting.
   const end = () => child.kill('SIGKILL')
   process.once('exit', end)
   child.once('exit', () => process.removeListener('exit', end))

@@ -11,7 +11,7 @@ export type Consumer = {
   readonly from: string
   readonly name: string
   readonly user: string
-  /** Where the group's settings ask for it. */
+  /** Set if the group's settings ask for it. */
   readonly timings: Timings | undefined
   readonly send: (message: GroupMessage) => void
   readonly drop: (reason: 'dropped' | 'stopped') => void
@@ -26,9 +26,9 @@ const hash = (text: string): number => {
   return value >>> 0
 }
 
-/** Gives the consumer that is to have a message; undefined where it has to wait. */
+/** The consumer that is to have a message; undefined if the message has to wait. */
 const createChoice = (settings: GroupSettings, consumers: ReadonlyArray<Consumer>) => {
-  /** Of the round: who comes next. */
+  /** Round robin: the consumer that comes next. */
   let turn = 0
 
   const nextOfRound = (): Consumer | undefined => {
@@ -80,14 +80,14 @@ export const createConsumers = (settings: GroupSettings) => {
   return {
     all: (): ReadonlyArray<Consumer> => consumers,
     someFree,
-    /** Whether there are as many as there may be. */
+    /** Whether the group has as many consumers as it may have. */
     isFull: (): boolean => settings.maxSubscriberCount > 0 && consumers.length >= settings.maxSubscriberCount,
     inFlight: (): number => consumers.reduce((sum, consumer) => sum + consumer.inFlight.size, 0),
 
     add: (consumer: Consumer): void => {
       consumers.push(consumer)
     },
-    /** Whether it was one of them. */
+    /** Whether it was one of the group's consumers. */
     remove: (consumer: Consumer): boolean => {
       const at = consumers.indexOf(consumer)
       if (at >= 0) consumers.splice(at, 1)
@@ -95,7 +95,7 @@ export const createConsumers = (settings: GroupSettings) => {
     },
     removeAll: (): Consumer[] => consumers.splice(0),
 
-    /** Sends what can be sent; gives what has to wait. */
+    /** Sends what can be sent; returns what has to wait. */
     dispatch: (queue: GroupMessage[]): GroupMessage[] => {
       const waiting: GroupMessage[] = []
       for (let i = 0; i < queue.length; i++) {

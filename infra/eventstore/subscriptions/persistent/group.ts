@@ -17,7 +17,7 @@ export type Group = ReturnType<typeof createGroup>
  *  gets nothing twice. */
 const TICK = 1_000
 
-/** What is to be sent again, and what was sent often enough. */
+/** The messages to be sent again, and those that were tried often enough. */
 const createRetries = (
   settings: GroupSettings,
   parked: ReturnType<typeof createParked>,
@@ -39,7 +39,7 @@ const createRetries = (
       message.retries++
       waiting.push(message)
     },
-    /** What a consumer had that went counts as tried, but is never parked for that. */
+    /** What a consumer had when it left counts as tried, but is never parked for that alone. */
     takeOver: (messages: Iterable<InFlight>): void => {
       for (const { message } of messages) {
         message.retries++
@@ -56,7 +56,7 @@ const createRetries = (
   }
 }
 
-/** Takes what a consumer answers for out of what it has. */
+/** Takes the answered messages out of those that the consumer holds. */
 const takeAnswered = (consumer: Consumer, ids: ReadonlyArray<string>): InFlight[] =>
   ids.flatMap((id) => {
     const flying = consumer.inFlight.get(id)
@@ -81,7 +81,7 @@ export const createGroup = ({
   readonly source: string
   readonly name: string
   readonly settings: GroupSettings
-  /** Up to where all was done when it was last saved. */
+  /** The position up to which all was done when it was last saved. */
   readonly checkpoint: number | null
   readonly save: (checkpoint: number) => void
 }) => {
@@ -166,7 +166,7 @@ export const createGroup = ({
       pump()
     },
 
-    /** Something was appended. */
+    /** Call this when something was appended. */
     wake: (): void => {
       if (consumers.all().length > 0) pump()
     },
@@ -182,7 +182,7 @@ export const createGroup = ({
       caughtUp: intake.caughtUp(),
     }),
 
-    /** Ends it for its consumers. Keeps how far it came, unless it is to be forgotten. */
+    /** Ends it for its consumers. Its position is kept, unless it is to be forgotten. */
     stop: (keep = true): void => {
       clearInterval(timer)
       if (keep) progress.write()

@@ -1,4 +1,4 @@
-/** What a persistent subscription takes from the log. */
+/** Reads a persistent subscription's events from the log. */
 import type { Storage } from '../../log/storage.ts'
 import type { StoredEvent } from '../../protocol/record.ts'
 import { compileFilter } from '../../streams/filters.ts'
@@ -37,7 +37,7 @@ export const createIntake = (
   }
 
   return {
-    /** False where it is to start at a position of `$all` that is none. */
+    /** False if it is to start at a position of `$all` at which there is no event. */
     canStart:
       !isAll ||
       checkpoint !== null ||
@@ -45,7 +45,7 @@ export const createIntake = (
       settings.startFrom === 0 ||
       storage.canBeginAt(settings.startFrom),
     caughtUp: (): boolean => caughtUp,
-    /** Takes more, while the buffer has room. */
+    /** Reads more, while the buffer has room. */
     fill: (buffer: GroupMessage[]): void => {
       while (buffer.length < settings.readBatchSize) {
         const { events, more } = source.take(Math.max(settings.readBatchSize, 1))

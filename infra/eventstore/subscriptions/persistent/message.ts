@@ -4,7 +4,7 @@ import { decodeBody, idOf, locateNames, type Names, type StoredEvent } from '../
 import { follow, isLink } from '../../streams/links.ts'
 
 export type GroupMessage = {
-  /** By which the consumer acknowledges it. */
+  /** The id by which the consumer acknowledges it. */
   readonly id: string
   readonly event: StoredEvent | undefined
   readonly link: StoredEvent | undefined
@@ -32,7 +32,7 @@ export const correlationOf = (body: Buffer): string => {
   return streamOf(body)
 }
 
-/** The message of an event as it stands in the source; where links are followed, of the one that it leads to. */
+/** The message for an event of the source; if links are followed, for the event that it leads to. */
 export const messageOf = (
   storage: Storage,
   event: StoredEvent,

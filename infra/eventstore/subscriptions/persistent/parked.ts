@@ -10,8 +10,8 @@ import { type GroupMessage, streamOf } from './message.ts'
 export const parkedStreamOf = (source: string, name: string): string =>
   `$persistentsubscription-${source}::${name}-parked`
 
-/** A link to the event itself, not to the link by which it came: so a replay gives the event. Of one that is gone, what
- *  its link says. */
+/** A link to the event itself, not to the link by which it came, so that a replay gives the event. For an event that is
+ *  gone, the text of its link. */
 const targetOf = ({ event, link }: GroupMessage): Uint8Array | undefined => {
   if (event !== undefined) return Buffer.from(`${event.revision}@${streamOf(event.body)}`)
   return link === undefined ? undefined : decodeBody(link.body).data
@@ -69,7 +69,7 @@ export const createParked = (storage: Storage, appender: Appender, name: string)
       append(metastreamOf(name), truncateBefore(last.revision + 1), () => {})
       return links.flatMap((link) => {
         const event = follow(storage, link)
-        // What was deleted meanwhile does not come again.
+        // Events deleted meanwhile are not sent again.
         return event === undefined ? [] : [{ id: idOf(link.body), event, link, retries: 0, place: null }]
       })
     },

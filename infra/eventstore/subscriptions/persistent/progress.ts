@@ -1,4 +1,4 @@
-/** How far a persistent subscription came: up to where all is done, and when that is saved. */
+/** The progress of a persistent subscription: the position up to which all is done, and when that is saved. */
 import type { GroupMessage, IntakePlace } from './message.ts'
 import type { GroupSettings } from './settings.ts'
 
@@ -10,11 +10,11 @@ export const createProgress = ({
   save,
 }: {
   readonly settings: GroupSettings
-  /** Up to where all was done when it was last saved. */
+  /** The position up to which all was done when it was last saved. */
   readonly checkpoint: number | null
   readonly save: (checkpoint: number) => void
 }) => {
-  /** What was taken from the log and is not done, or waits for one before it that is not. */
+  /** Events taken from the log that are not done, or wait for an earlier one that is not. */
   let places: IntakePlace[] = []
   let processed = checkpoint
   let saved = checkpoint
@@ -24,7 +24,7 @@ export const createProgress = ({
   let isStopped = false
 
   const write = (): void => {
-    // What comes in after that (a parked message that is written) is another one's to count.
+    // A later answer (a parked message that is written) is for another event to count.
     if (isStopped || processed === null || processed === saved) return
     save(processed)
     saved = processed
@@ -39,7 +39,7 @@ export const createProgress = ({
       return place
     },
 
-    /** What is of no interest is done with as soon as all before it is. */
+    /** An event that the filter leaves out is done as soon as all before it are. */
     passOver: (at: number): void => {
       if (places.length === 0) processed = at
     },

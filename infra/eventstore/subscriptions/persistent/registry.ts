@@ -1,4 +1,4 @@
-/** All persistent subscriptions of the node, and where they are kept. */
+/** All persistent subscriptions of the node, and their storage. */
 
 import type { Storage } from '../../log/storage.ts'
 import type { Appender } from '../../streams/append.ts'
@@ -47,7 +47,7 @@ export const createRegistry = (storage: Storage, appender: Appender, hub: Hub) =
       done: () => {},
     })
 
-  /** For those who watch the checkpoints of a group; the node itself goes by its table. */
+  /** Written for those who watch a group's checkpoints; the node itself reads its table. */
   const tell = (source: string, name: string, at: number): void => {
     const stream = checkpointStreamOf(source, name)
     if (storage.stream(stream).last < 0) system(metastreamOf(stream), '$metadata', { $maxCount: 2 })
@@ -141,7 +141,7 @@ export const createRegistry = (storage: Storage, appender: Appender, hub: Hub) =
             done: () => {},
           })
     },
-    /** Starts all of them anew from what is kept. */
+    /** Restarts all of them from what is stored. */
     restart: (): void => {
       for (const group of groups.values()) group.stop()
       groups.clear()

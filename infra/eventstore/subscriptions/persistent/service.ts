@@ -48,7 +48,7 @@ const sourceOfSettings = (options: CreateReq.Options | UpdateReq.Options): strin
     ? '$all'
     : nameOf(options.getStream()?.getStreamIdentifier() ?? options.getStreamIdentifier())
 
-/** What the call asks for. Throws where that can't be. */
+/** The settings that the call asks for. Throws if they are not valid. */
 const checkedSettings = (
   storage: Storage,
   options: CreateReq.Options | UpdateReq.Options,
@@ -74,7 +74,7 @@ const sourceOf = (options: {
   getStreamIdentifier: () => StreamIdentifier | undefined
 }): string => (options.hasAll() ? '$all' : nameOf(options.getStreamIdentifier()))
 
-/** Every call of the service, by what it is called in the stubs. */
+/** The service's handlers, by their names in the stubs. */
 export const persistentService = (storage: Storage, registry: Registry, guard: Guard) => {
   const find = (source: string, name: string): Group => {
     const group = registry.get(source, name)

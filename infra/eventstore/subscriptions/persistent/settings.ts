@@ -9,7 +9,7 @@ export type GroupSettings = {
   readonly extraStatistics: boolean
   /** Where it starts, inclusive: a revision, or a position of `$all`. `end`: with what is appended from now on. */
   readonly startFrom: number | 'start' | 'end'
-  /** Where the end was, of one that starts there. */
+  /** The position of the end, for a subscription that starts there. */
   readonly pinnedAt?: number
   /** Milliseconds; 0 for never. */
   readonly messageTimeout: number
@@ -51,7 +51,7 @@ const filterOf = (options: CreateReq.AllOptions): FilterSpec | null => {
   }
 }
 
-/** What a create or update request asks for. `filter`: kept by an update, which can't change it. */
+/** The settings of a create or update request. An update keeps `filter`, which it can't change. */
 export const readSettings = (
   options: CreateReq.Options | UpdateReq.Options,
   keepFilter: FilterSpec | null,
@@ -95,7 +95,7 @@ export const readSettings = (
   }
 }
 
-/** The name of a strategy that there is none of, where the request asks for one. */
+/** The name of an unknown strategy, if the request asks for one. */
 export const unknownStrategyOf = (options: CreateReq.Options | UpdateReq.Options): string | undefined => {
   const settings = options.getSettings()
   const name =
@@ -103,8 +103,8 @@ export const unknownStrategyOf = (options: CreateReq.Options | UpdateReq.Options
   return name === '' || STRATEGIES.some((strategy) => strategy === name) ? undefined : name
 }
 
-/** What is wrong with the place in `$all` where it is to start, if anything: the real server knows no place beyond the end.
- *  A stream may be begun beyond its end. */
+/** What is wrong with the starting position in `$all`, if anything: the real server refuses one beyond the end. In a
+ *  stream it may lie beyond the end. */
 export const startFaultOf = (
   options: CreateReq.Options | UpdateReq.Options,
   lastPosition: number,
@@ -119,7 +119,7 @@ export const startFaultOf = (
   return undefined
 }
 
-/** What is wrong with them, if anything. */
+/** What is wrong with the settings, if anything. */
 export const faultOf = (settings: GroupSettings): string | undefined => {
   if (settings.historyBufferSize <= 0) return 'Buffer Size must be positive'
   if (settings.liveBufferSize <= 0) return 'Live Buffer Size must be positive'

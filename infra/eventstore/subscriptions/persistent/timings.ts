@@ -1,4 +1,5 @@
-/** How long a consumer took with its last messages, for groups that ask for it: the figures that the real server gives. */
+/** Measures how long a consumer took with its last messages, for groups that ask for it, in the figures that the real
+ *  server gives. */
 
 const WINDOW = 1_000
 
@@ -19,7 +20,7 @@ export const createTimings = () => {
       taken[next] = Math.max(1, Math.trunc(milliseconds))
       next = (next + 1) % WINDOW
     },
-    /** Nothing until a message was answered. */
+    /** Empty until a message was answered. */
     measurements: (): ReadonlyArray<Measurement> => {
       if (taken.length === 0) return []
       const sorted = taken.toSorted((a, b) => a - b)

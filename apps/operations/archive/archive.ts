@@ -11,7 +11,7 @@ import { type ArchiveFolder, openArchive, readLines } from '../../../adapters/ar
 import { appendSettled } from '../../../adapters/eventstore/index.ts'
 import { LOCKS } from '../../../adapters/postgres/locks.ts'
 import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
-import { tryLock } from '../../../adapters/postgres/take-lock.ts'
+import { takeLock } from '../../../adapters/postgres/take-lock.ts'
 import { derivedUuid } from '../../../domain/ids.ts'
 import { accessStream, STREAM_PREFIXES } from '../../../domain/names.ts'
 import type { EventLog, NewEvent } from '../../../domain/ports.ts'
@@ -296,8 +296,8 @@ export const archiveLog = async (options: ArchiveOptions): Promise<ArchivingResu
   mkdirSync(options.dir, { recursive: true })
   const session = await connectSession(options.databaseUrl, 'presence log archive')
   try {
-    const [lock] = await session.run(tryLock(LOCKS.archiving))
-    if (lock?.got !== true) throw new ArchivingError('Another archive of this log is being made.')
+    if (!(await takeLock(session, LOCKS.archiving)))
+      throw new ArchivingError('Another archive of this log is being made.')
     return await archiveHere({ options, session, plan: null })
   } finally {
     await session.close()

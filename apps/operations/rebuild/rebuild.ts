@@ -7,7 +7,7 @@ import { sql } from 'slonik'
 import { isDataError } from '../../../adapters/postgres/errors.ts'
 import { LOCKS } from '../../../adapters/postgres/locks.ts'
 import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
-import { tryLock } from '../../../adapters/postgres/take-lock.ts'
+import { takeLock } from '../../../adapters/postgres/take-lock.ts'
 import { STREAM_PREFIXES } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
 import { type AuditMemory, auditMemory } from '../../../projections/audit/fold.ts'
@@ -285,8 +285,8 @@ export const rebuild = async ({
   const schema = `rebuild_${randomBytes(6).toString('hex')}`
   const session = await connectSession(databaseUrl, 'presence rebuild', { isOwn: true })
   try {
-    const [lock] = await session.run(tryLock(LOCKS.rebuilding))
-    if (lock?.got !== true) throw new RebuildError('Another rebuild of these tables is at work.')
+    if (!(await takeLock(session, LOCKS.rebuilding)))
+      throw new RebuildError('Another rebuild of these tables is at work.')
     const work: Work = {
       session,
       memory: auditMemory(null),

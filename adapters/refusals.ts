@@ -16,6 +16,9 @@ export type Described = {
   readonly retry_after?: number
   /** The sentence under another name, for clients that look for it there. */
   readonly message?: string
+  /** The seats of a full room, and that nobody here pays for more: in the panel's form, for the panel. */
+  readonly capacity?: Readonly<Record<string, number>>
+  readonly is_premium?: boolean
   /** Where the requested events are, if they are no longer on the log. */
   readonly archive?: Archived
 }

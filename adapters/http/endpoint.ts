@@ -89,6 +89,11 @@ const ERROR = {
     code: { type: 'string', description: codesInWords() },
     request_id: { type: 'string' },
     message: { type: 'string', description: 'The sentence again, where the panel looks for it there.' },
+    capacity: { type: 'object', description: 'The seats of a full room, in an answer to the panel.' },
+    is_premium: {
+      type: 'boolean',
+      description: 'False: there is nothing to pay for. In an answer to the panel.',
+    },
     retry_after: { type: 'number', description: 'Seconds, with 429 and 503.' },
     archive: {
       type: 'object',

@@ -68,13 +68,15 @@ export const answerError = (
   if (told.status === 401) reply.header('www-authenticate', 'Bearer')
   // A request that fastify itself refuses has not passed through our hooks.
   reply.header('x-request-id', request.id).header('cache-control', 'no-store')
-  const { error, code, retry_after, message, archive } = told
+  const { error, code, retry_after, message, capacity, is_premium, archive } = told
   return reply.code(told.status).send({
     error,
     code,
     request_id: request.id,
     node,
     ...(message === undefined ? {} : { message }),
+    ...(capacity === undefined ? {} : { capacity }),
+    ...(is_premium === undefined ? {} : { is_premium }),
     ...(archive === undefined ? {} : { archive }),
     ...(retry_after === undefined ? {} : { retry_after }),
   })

@@ -1,12 +1,15 @@
 /** The REST calls of DLUX's wallet and panel, one by one, each with the answer that the client reads. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { signAs } from '../../infra/hive/keys.ts'
 import { type TestHttp, testHttp } from '../../infra/testing/http.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever the server sent; the test says what it must be
 type Json = any
 const test = suite<{ http: TestHttp }>('panel')
 const POST = 'alice/my-post'
+/** The wallet and the panel send it with a GET too. */
+const AS_JSON = { 'content-type': 'application/json' }
 
 test.before(async (context) => {
   context.http = await testHttp()
@@ -26,10 +29,23 @@ const call = async (
 test('given the list in the panel’s form, then each space has its capacity and its creator', async ({
   http,
 }) => {
-  const { status, body } = await call(http, 'GET', '/api/spaces?limit=50&include_events=true', {
-    headers: { authorization: 'Bearer :alice' },
-  })
+  const listed = '/api/spaces?limit=50&include_events=true'
+  const headers = { ...AS_JSON, authorization: 'Bearer :alice' }
+  const { status, body } = await call(http, 'GET', listed, { headers })
   assert.is(status, 200)
+  assert.equal((await call(http, 'GET', listed, { headers: AS_JSON })).body.spaces, body.spaces)
+  for (const space of body.spaces) {
+    for (const field of ['space_type', 'space_id', 'display_name', 'type'])
+      assert.type(space[field], 'string', `${space.space_id} ${field}`)
+    assert.type(space.active_users, 'number')
+    assert.ok(space.created_at === null || !Number.isNaN(Date.parse(space.created_at)))
+    assert.equal(Object.keys(space.capacity), ['used', 'total', 'available', 'premiumBonus'])
+    assert.ok('creator' in space)
+    // A room that named one of these would be shown as a paid event, or as boosted by somebody who pays.
+    for (const field of ['viral_metrics', 'is_event', 'requires_ticket', 'event_time'])
+      assert.not(field in space)
+  }
+  assert.not('viral_discovery' in body)
   const post = body.spaces.find(({ space_id }: Json) => space_id === POST)
   assert.is(post.creator, 'alice')
   assert.equal(post.capacity, { used: 0, total: post.max_users, available: post.max_users, premiumBonus: 0 })
@@ -42,7 +58,8 @@ test('given a type of content, all types or an offset, as the wallet asks, then 
   http,
 }) => {
   const all = (await call(http, 'GET', '/api/spaces?limit=100')).body
-  const of360 = await call(http, 'GET', '/api/spaces?limit=20&offset=0&type=360')
+  const headers = { ...AS_JSON, authorization: 'Bearer :alice' }
+  const of360 = await call(http, 'GET', '/api/spaces?limit=20&offset=0&type=360', { headers })
   assert.is(of360.status, 200)
   assert.ok(of360.body.spaces.some(({ space_id }: Json) => space_id === 'alice/my-360-photo'))
   assert.ok(of360.body.spaces.every(({ type }: Json) => type === '360'))
@@ -60,6 +77,59 @@ test('given a type of content, all types or an offset, as the wallet asks, then 
     ['space_type=360', 'invalid_space_type'],
   ])
     assert.is((await call(http, 'GET', `/api/spaces?${query}`)).body.code, code)
+})
+
+test('given a space’s address as the wallet writes it, then it is returned whole, and one that does not exist with a sentence', async ({
+  http,
+}) => {
+  const headers = { ...AS_JSON, authorization: 'Bearer :alice' }
+  const { status, body } = await call(http, 'GET', `/api/spaces/post/${POST}`, { headers })
+  assert.is(status, 200)
+  assert.equal(body.space.space_id, POST)
+  const missing = await call(http, 'GET', '/api/spaces/post/alice/nowhere', { headers })
+  assert.is(missing.status, 404)
+  assert.match(missing.body.error, /^[A-Z].*\.$/)
+})
+
+test('given joins as the wallet and the panel send them, then a signature makes the account’s, none a guest’s, and a wrong one 401 with a sentence', async ({
+  http,
+}) => {
+  const join = (path: string, authorization: string, challenge: string | null, user: string | null) =>
+    call(http, 'POST', `/api/spaces/${path}/join`, {
+      payload: { subspace: 'main', user_account: user, challenge },
+      headers: { ...AS_JSON, authorization },
+    })
+  const challenge = () => `dlux_vr_${http.clock.ms}_${Math.random().toString(36).slice(2, 11)}`
+  const signed = challenge()
+  const alice = await join(`post/${POST}`, `Bearer ${signAs('alice', signed)}:alice`, signed, 'alice')
+  assert.equal([alice.status, alice.body.identity.id], [200, 'alice'])
+  // Neither signs for a global room: the wallet sends an empty header then, the panel a name without a signature.
+  for (const authorization of ['', 'Bearer :alice']) {
+    const guest = await join('global/lobby', authorization, null, 'alice')
+    assert.equal([guest.status, guest.body.identity.kind], [200, 'guest'])
+    assert.match(guest.body.websocket_url, /^wss?:\/\/[^/]+\/\?ticket=[\w-]+$/)
+    assert.ok(guest.body.turn_credentials.username && guest.body.turn_credentials.credential)
+  }
+  const stranger = await join(`post/${POST}`, '', null, null)
+  assert.equal([stranger.status, stranger.body.identity.kind], [200, 'guest'])
+  const other = challenge()
+  for (const authorization of [
+    `Bearer ${signAs('alice', 'another challenge')}:alice`,
+    `Bearer ${signAs('bob', other)}:alice`,
+    'Bearer nonsense:alice',
+  ]) {
+    const wrong = await join(`post/${POST}`, authorization, other, 'alice')
+    assert.is(wrong.status, 401)
+    assert.match(wrong.body.error, /^[A-Z].*\.$/)
+  }
+})
+
+test('given the wallet’s question about sub-rooms, without a proof, then they are listed', async ({
+  http,
+}) => {
+  const { status, body } = await call(http, 'GET', `/api/spaces/post/${POST}/subrooms`)
+  assert.is(status, 200)
+  assert.ok(Array.isArray(body.subrooms))
 })
 
 test('given questions about capacity and queue, then the seats are counted, and nobody waits; a space that the caller may not know of does not exist', async ({
@@ -86,7 +156,7 @@ test('given questions about waiting, paying and counting, then the answers are i
   http,
 }) => {
   const spaces = await call(http, 'GET', '/api/presence/users/unknown/spaces')
-  assert.equal([spaces.body.spaces, spaces.body.is_guest], [[], true])
+  assert.equal([spaces.body.spaces, spaces.body.is_guest, spaces.body.guest_limit_info], [[], true, null])
   assert.equal((await call(http, 'GET', '/api/presence/waitlist/web-1-0.5/status')).body.waitlist_entries, [])
   const left = await call(http, 'DELETE', '/api/presence/waitlist/web-1-0.5/leave', {
     payload: { space_type: 'post', space_id: POST },
@@ -113,7 +183,9 @@ test('given the panel’s join, then it is a guest’s whatever account the body
     space_id: POST,
     subspace: 'main',
     position: null,
+    avatar_data: null,
     voice_enabled: false,
+    creator_account: 'alice',
   }
   const { status, body } = await call(http, 'POST', '/api/presence/sessions', { payload: asked })
   assert.is(status, 200)
@@ -137,6 +209,10 @@ test('given the panel’s join, then it is a guest’s whatever account the body
   const full = await call(http, 'POST', '/api/presence/sessions', { payload: asked })
   assert.equal([full.status, full.body.code], [429, 'space_full'])
   assert.match(full.body.message, /seats/)
+  assert.equal(
+    [full.body.capacity, full.body.is_premium],
+    [{ used: 0, total: 1, available: 1, premiumBonus: 0 }, false],
+  )
 })
 
 test('given an older server that relays, then it gets the health, its reports about others are accepted but change nothing, and nobody can speak for others', async ({
@@ -179,24 +255,19 @@ test('given requests for tickets and paid events, then there are none, and the a
 test('given the fields of a join and of TURN that the wallet reads, then they are there, and no ticket is logged', async ({
   http,
 }) => {
-  const joined = await call(http, 'POST', `/api/spaces/document/42/join`, {
-    payload: { subspace: 'main', user_account: 'alice', challenge: null },
-    headers: { authorization: '' },
+  const joined = await call(http, 'POST', '/api/spaces/global/lobby/join', {
+    payload: { subspace: 'main', user_account: null, challenge: null },
+    headers: { ...AS_JSON, authorization: '' },
   })
-  const other =
-    joined.status === 200
-      ? joined
-      : await call(http, 'POST', '/api/spaces/global/lobby/join', {
-          payload: { subspace: 'main', challenge: null },
-          headers: { authorization: '' },
-        })
-  const ticket = new URL(other.body.websocket_url).searchParams.get('ticket') ?? ''
+  const ticket = new URL(joined.body.websocket_url).searchParams.get('ticket') ?? ''
   assert.ok(ticket.length > 40)
   assert.not(ticket.includes('.'))
-  assert.ok(other.body.turn_credentials.username && other.body.turn_credentials.credential)
+  assert.ok(joined.body.turn_credentials.username && joined.body.turn_credentials.credential)
   for (const path of ['/api/turn-credentials', '/api/webrtc/turn-config']) {
     const { body } = await call(http, 'GET', path)
-    assert.ok(body.iceServers.some(({ username, credential }: Json) => username && credential))
+    const [first] = body.iceServers
+    assert.ok(first.urls.every((url: string) => /^turns?:/.test(url)))
+    assert.ok(first.username && first.credential)
     assert.equal([body.iceTransportPolicy, body.iceCandidatePoolSize], ['all', 10])
   }
   await http.app.inject({

@@ -103,8 +103,22 @@ test('given the panel, then its join is answered with 202, its waiting list and 
   }
   const joined = await call('POST', '/api/presence/sessions', asked)
   assert.equal(
-    [joined.status, joined.body.queue_info.position, joined.body.queue_info.user_type],
-    [202, 3, 'guest'],
+    [joined.status, joined.body.queue_info],
+    [
+      202,
+      {
+        position: 3,
+        queue_position: 3,
+        users_ahead: 2,
+        user_type: 'guest',
+        estimated_wait: { estimated_seconds: null, estimated_message: 'not known yet' },
+      },
+    ],
+  )
+  assert.equal(Object.keys(joined.body.capacity), ['used', 'total', 'available', 'premiumBonus'])
+  assert.equal(
+    [joined.body.is_premium, joined.body.upgrade_options, joined.body.viral_info],
+    [false, [], null],
   )
   assert.match(joined.body.message, /number 3 of 3/)
   const queue = await call('GET', '/api/presence/spaces/post/alice/my-post/queue')

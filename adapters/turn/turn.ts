@@ -113,7 +113,8 @@ export const createTurn = (options: TurnOptions): TurnService => {
         password: credential,
         ttl: end - now,
         uris: turn,
-        iceServers: servers.length === 0 ? [] : [{ urls: stun }, { urls: turn, username, credential }],
+        // The first is the one with the credentials: DLUX's clients read no other.
+        iceServers: servers.length === 0 ? [] : [{ urls: turn, username, credential }, { urls: stun }],
       }
     },
   }

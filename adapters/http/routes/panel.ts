@@ -65,11 +65,16 @@ const reads = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'GET',
     path: '/api/presence/users/:id/spaces',
-    answer: { success: 'boolean', spaces: 'array', is_guest: 'boolean' },
+    answer: { success: 'boolean', spaces: 'array', is_guest: 'boolean', guest_limit_info: 'string?' },
     tag: 'panel',
     summary: 'The rooms that keep a person from entering another: there are none, not even for guests.',
     params: t.type({ id: Text }),
-    handle: async ({ who }) => ({ success: true, spaces: [], is_guest: who.caller.kind === 'guest' }),
+    handle: async ({ who }) => ({
+      success: true,
+      spaces: [],
+      is_guest: who.caller.kind === 'guest',
+      guest_limit_info: null,
+    }),
   })
   mount(app, deps, {
     method: 'GET',
@@ -129,13 +134,22 @@ const relayed = (app: FastifyInstance, deps: HttpDeps): void => {
 }
 
 const timeNow = ({ clock }: HttpDeps): string => new Date(clock.now()).toISOString()
-const userTypeOf = ({ kind }: Caller): string => (kind === 'guest' ? 'guest' : 'regular')
+/** The panel knows these two. */
+const userTypeOf = ({ kind }: Caller): string => (kind === 'guest' ? 'guest' : 'hive')
 const waitIn = ({ expected_wait_seconds }: QueueView) => ({
   estimated_seconds: expected_wait_seconds,
   estimated_message:
     expected_wait_seconds === null
       ? 'not known yet'
       : `about ${Math.max(1, Math.round(expected_wait_seconds / 60))} min`,
+})
+
+/** A place under the names by which the panel shows it. */
+const shownPlace = (place: QueueView, caller: Caller) => ({
+  queue_position: place.position,
+  users_ahead: Math.max(0, place.position - 1),
+  user_type: userTypeOf(caller),
+  estimated_wait: waitIn(place),
 })
 
 const WAITS = {
@@ -151,11 +165,7 @@ const WAITS = {
 } as const
 /** Contains the token with which a guest is still the same one when their turn comes. */
 const waitingAnswer = (deps: HttpDeps, who: Authenticated, of: VisibleSpace, place: QueueView) => ({
-  queue_info: {
-    position: place.position,
-    user_type: userTypeOf(who.caller),
-    estimated_wait: waitIn(place),
-  },
+  queue_info: { position: place.position, ...shownPlace(place, who.caller) },
   capacity: capacityIn(of).capacity,
   is_premium: false,
   viral_info: null,
@@ -180,10 +190,7 @@ const waitsOf = async (deps: HttpDeps, caller: Caller) => {
           space_type,
           space_id,
           status: 'waiting',
-          queue_position: view.position,
-          users_ahead: view.position - 1,
-          user_type: userTypeOf(caller),
-          estimated_wait: waitIn(view),
+          ...shownPlace(view, caller),
         },
       ]
     }),
@@ -250,7 +257,9 @@ export const panel = (app: FastifyInstance, deps: HttpDeps): void => {
       const accepted = await deps.commands.space({ ...sender, ...commandId, space, command })()
       if (E.isLeft(accepted)) {
         const told = describeError(accepted.left)
-        return tell(told.code === 'space_full' ? { ...told, status: FULL, message: told.error } : told)
+        if (told.code !== 'space_full') return tell(told)
+        const { capacity } = capacityIn(await seen(deps, space, who.caller))
+        return tell({ ...told, status: FULL, message: told.error, capacity, is_premium: false })
       }
       const of = await seen(deps, space, who.caller)
       const place = placeOf(of.state, who.caller.id, timeNow(deps))

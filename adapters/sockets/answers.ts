@@ -13,6 +13,9 @@ export type Answer =
       readonly retry_after?: number
       /** With `queued`: the caller's place. */
       readonly queue?: QueueView
+      /** With `queued`: who waits, and, for a guest who came without one, a token to be the same guest with later. */
+      readonly subject?: string
+      readonly session_token?: string
     }
 
 export const done = (fields: Readonly<Record<string, unknown>> = {}): Answer => ({ ok: true, ...fields })

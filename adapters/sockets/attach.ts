@@ -165,7 +165,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
   laterScenes.is(scenes)
   const departures = createDepartures({ commands, ids, logger })
   const memberPositions = createMemberPositions(deps.positions ?? null)
-  const waiting = createWaiting({ commands, feed, clock, ids })
+  const waiting = createWaiting({ commands, feed, clock, ids, tokenToWait: tokens.tokenToWait })
   const membership = createMembership({
     waiting,
     memberPositions,

@@ -268,8 +268,19 @@ const { expires_at: _, ...standing } = shapes.QUEUE
 const refused: DocumentedNews = {
   to: 'this socket',
   does: 'A refusal of something that was sent without asking for an acknowledgement.',
-  fields: { ok: yesNo, code: text(), error: text(), retry_after: whole(), queue: shapes.Queue },
-  maybe: ['retry_after', 'queue'],
+  fields: {
+    ok: yesNo,
+    code: text(),
+    error: text(),
+    retry_after: whole(),
+    queue: shapes.Queue,
+    subject: text({ description: 'With queued: who waits.' }),
+    session_token: text({
+      description:
+        'With queued, for a guest who came without one: with it they keep their place when they come again.',
+    }),
+  },
+  maybe: ['retry_after', 'queue', 'subject', 'session_token'],
 }
 /** What a client receives. An event with a `revision` is on the log, and comes once and in order. */
 export const SERVER_EVENTS: Readonly<Record<string, DocumentedNews>> = {

@@ -52,6 +52,7 @@ export const createWaiting = (deps: {
   readonly clock: Clock
   readonly ids: Ids
   readonly everyMs?: number
+  readonly tokenToWait: (member: Member) => string | null
 }): Waiting => {
   const { commands, feed, clock, ids } = deps
   const waits = new Map<Member, Wait>()
@@ -108,7 +109,15 @@ export const createWaiting = (deps: {
     setImmediate(() => {
       if (waits.get(member) === wait) tell(wait, view, now())
     })
-    return { ok: false, code: 'queued', error: inWords(view), queue: view }
+    const token = deps.tokenToWait(member)
+    return {
+      ok: false,
+      code: 'queued',
+      error: inWords(view),
+      queue: view,
+      subject: member.caller.id,
+      ...(token === null ? {} : { session_token: token }),
+    }
   }
 
   /** Whoever may no longer be there gives up their place, and is notified. */

@@ -275,6 +275,44 @@ test('given a dark screen, then names are light enough to read', async ({ guest 
   assert.ok(0.2126 * r + 0.7152 * g + 0.0722 * b > 130, `${r} ${g} ${b}`)
 })
 
+test('given a full room with a queue, then whoever comes sees their place and nothing that acts on the room, keeps the place when the page is loaded again, gives it up or is let in by itself', async ({
+  product,
+  browser,
+  alice,
+}) => {
+  const set = (settings: object) =>
+    alice.evaluate(
+      `import('/page/socket.js').then(({ socket }) => socket.emitWithAck('settings-change', ${JSON.stringify(settings)})).then(({ ok }) => ok)`,
+    )
+  assert.is(await set({ max_users: 2, queue: true }), true)
+  const waits = await open(browser, product.endpoints().url)
+  const place = "document.getElementById('waiting-place').textContent"
+  await until(waits, `${place} === 'You are number 1 of 1 in the queue'`)
+  const shown = `['view', 'say', 'raise', 'speak', 'subrooms', 'room-settings', 'people', 'waiting', 'give-up', 'waiting-time']
+    .filter((id) => document.getElementById(id).checkVisibility({ visibilityProperty: true }))`
+  assert.equal(await waits.evaluate(shown), ['waiting', 'give-up', 'waiting-time'])
+  assert.match(
+    String(await waits.evaluate("document.getElementById('waiting-time').textContent")),
+    /not known yet/,
+  )
+  for (const value of ['light', 'dark']) {
+    await waits.emulateMediaFeatures([{ name: 'prefers-color-scheme', value }])
+    assert.equal(await faultsOf(waits), [], value)
+  }
+  await waits.reload()
+  await until(waits, `${place} === 'You are number 1 of 1 in the queue'`)
+  await click(waits, "document.getElementById('give-up')")
+  await until(waits, "/no longer have a place/.test(document.getElementById('standing-words').textContent)")
+  assert.equal(await waits.evaluate(shown), [])
+  await click(waits, "document.getElementById('come-back')")
+  await until(waits, `${place} === 'You are number 1 of 1 in the queue'`)
+  assert.is(await set({ max_users: 3 }), true)
+  await until(waits, "document.querySelectorAll('#people li').length === 3")
+  assert.equal(await waits.evaluate(shown), ['view', 'say', 'raise', 'speak', 'subrooms', 'people'])
+  await waits.close()
+  assert.is(await set({ max_users: 50, queue: false }), true)
+})
+
 test('given somebody who is banned, then the page says so, with the reason, and keeps saying so', async ({
   alice,
   guest,

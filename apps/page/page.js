@@ -9,6 +9,7 @@ import { PASSING, againAfter, mayAs, socket } from './socket.js'
 import { makeSpeaking } from './speaking.js'
 import { LOBBY, calledOf, nameOf, pathOf, sameRoom, state } from './state.js'
 import { showSubrooms } from './subrooms.js'
+import { be as beWhere, isWaiting, queueUp } from './waiting.js'
 
 $('share').addEventListener('click', async () => {
   const { space_type, space_id } = state.room
@@ -36,16 +37,29 @@ const join = () => {
   clearTimeout(joinTimer)
   socket.emit('join-space', request, (answer) => {
     if (answer.ok || !sameRoom(room, state.room)) return
+    if (answer.code === 'queued') {
+      if (answer.session_token) keepGuest(answer.session_token)
+      state.id = answer.subject
+      standing(null)
+      showPlace(answer.queue)
+      return
+    }
     // What passes is asked again; what stays so is said until another room is chosen.
     if (PASSING.test(answer.code)) {
       notice(answer.error)
       joinTimer = setTimeout(() => socket.connected && join(), againAfter(answer))
-    } else standing(answer.error)
+    } else {
+      beWhere('outside')
+      standing(answer.error)
+    }
   })
 }
+const isHere = ({ spaceType, spaceId, subspace }) =>
+  spaceType === state.room.space_type && spaceId === state.room.space_id && subspace === state.subspace
 const enter = (room, subspace = 'main') => {
-  if (sameRoom(room, state.room) && subspace === state.subspace && state.people.size > 0) return
+  if (sameRoom(room, state.room) && subspace === state.subspace && (state.people.size > 0 || isWaiting())) return
   speaking?.leave()
+  beWhere('entering')
   state.room = room
   state.subspace = subspace
   state.since = null
@@ -84,7 +98,7 @@ socket.on('connect_error', (error) => {
   else if (state.guest) be(null, null)
 })
 socket.on('space-joined', (joined) => {
-  if (joined.spaceType !== state.room.space_type || joined.spaceId !== state.room.space_id || joined.subspace !== state.subspace) return
+  if (!isHere(joined)) return
   state.joined = joined
   state.people = new Map(joined.users.map((user) => [user.socketId, user]))
   state.since = { room: state.room, subspace: state.subspace, revisions: joined.revisions }
@@ -93,6 +107,7 @@ socket.on('space-joined', (joined) => {
   state.id = joined.identity.id
   showRole(joined.permission?.role ?? joined.permission ?? 'none')
   standing(null)
+  beWhere('inside')
   showMe(joined.identity)
   showPeople()
   speaking?.voice.restart()
@@ -115,6 +130,7 @@ const standing = (text) => {
   $('standing').hidden = text === null
   $('standing-words').textContent = text ?? ''
 }
+const showPlace = queueUp({ isHere, join: () => join(), standing: (text) => standing(text) })
 $('come-back').addEventListener('click', () => {
   if (socket.connected) join()
   else socket.connect()
@@ -206,6 +222,7 @@ socket.on('aframe-update', ({ socketId, entityData }) => {
 socket.on('kicked', ({ reason, by, until }) => {
   const because = reason ? `: “${reason}”` : ''
   const what = by ? `${by} removed you from this room` : 'Your place in this room is over'
+  beWhere('outside')
   standing(`${what}${because}.${until ? ` Until ${new Date(until).toLocaleString()}.` : ''}`)
   state.people.clear()
   showPeople()

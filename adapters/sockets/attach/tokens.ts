@@ -9,6 +9,8 @@ import type { Member } from '../member.ts'
 export type SocketTokens = {
   /** A token with which a guest who came without one stays the same guest; null if it is not needed. */
   readonly tokenFor: (member: Member) => string | null
+  /** The same for a guest who waits for a seat; entering makes another. */
+  readonly tokenToWait: (member: Member) => string | null
   /** Closes the member's socket when its token ends. */
   readonly watch: (member: Member) => void
   readonly stop: () => void
@@ -46,6 +48,8 @@ export const createTokens = (deps: {
       expiring.watch(expiresAt)
       return token
     },
+    tokenToWait: ({ caller, token }) =>
+      caller.kind === 'guest' && token === null ? auth.issue(caller).token : null,
     watch: ({ token }) => {
       if (token !== null) expiring.watch(token.expiresAt)
     },

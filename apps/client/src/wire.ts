@@ -684,6 +684,8 @@ export type Told = {
       readonly until: string | null
       readonly expires_at: string | null
     }
+    readonly subject?: string
+    readonly session_token?: string
   }
   /** A refusal of something that was sent without asking for an acknowledgement. */
   readonly 'chat-error': {
@@ -698,6 +700,8 @@ export type Told = {
       readonly until: string | null
       readonly expires_at: string | null
     }
+    readonly subject?: string
+    readonly session_token?: string
   }
 }
 

@@ -4,7 +4,14 @@
 import { readFileSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Browser, type Page, type Pages, testBrowser, testPages } from '../testing/browser.ts'
+import {
+  type Browser,
+  drawSeldom,
+  type Page,
+  type Pages,
+  testBrowser,
+  testPages,
+} from '../testing/browser.ts'
 import { type Embedded, startEmbedded } from '../testing/embedded.ts'
 
 type Context = {
@@ -51,6 +58,7 @@ test.after(async ({ browser, pages, product }) => {
 const visit = async (context: Context, path: string): Promise<Page> => {
   const visitor = await context.browser.createBrowserContext()
   const page = await visitor.newPage()
+  await drawSeldom(page)
   page.on('pageerror', (error) => context.said.push(String(error)))
   page.on('console', (message) => {
     if (message.type() === 'error') context.said.push(message.text())

@@ -12,7 +12,7 @@ import { io, type Socket } from 'socket.io-client'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { devKeys, signAs } from '../hive/keys.ts'
-import { type Browser, type Page, testBrowser, testPages } from '../testing/browser.ts'
+import { type Browser, drawSeldom, type Page, testBrowser, testPages } from '../testing/browser.ts'
 import { type Embedded, startEmbedded } from '../testing/embedded.ts'
 import { MALICE } from '../testing/malice.ts'
 import { until } from '../testing/until.ts'
@@ -67,6 +67,7 @@ const send = async ({ url }: Pick<Context, 'url'>, token: string, what: string, 
 const open = async (browser: Browser, address: string, keep: object = {}): Promise<Opened> => {
   const page = await (await browser.createBrowserContext()).newPage()
   page.setDefaultTimeout(20_000)
+  await drawSeldom(page, 600)
   const asked: string[] = []
   page.on('request', (request) => void asked.push(request.url()))
   page.on('dialog', (dialog) => {

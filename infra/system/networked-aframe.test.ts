@@ -4,7 +4,14 @@
 import { readFileSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Browser, type Page, type Pages, testBrowser, testPages } from '../testing/browser.ts'
+import {
+  type Browser,
+  drawSeldom,
+  type Page,
+  type Pages,
+  testBrowser,
+  testPages,
+} from '../testing/browser.ts'
 import { type Embedded, startEmbedded } from '../testing/embedded.ts'
 
 const script = (name: string): string =>
@@ -116,6 +123,7 @@ const enter = async (
 ): Promise<Page> => {
   const url = context.product.endpoints().url
   const page = await (context.browsers[which] as Browser).newPage()
+  await drawSeldom(page)
   context.open.push(page)
   const errors: string[] = []
   page.on('pageerror', (error) => errors.push(String(error)))

@@ -4,7 +4,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { devKeys, signAs } from '../hive/keys.ts'
-import { type Browser, type Page, testBrowser } from '../testing/browser.ts'
+import { type Browser, drawSeldom, type Page, testBrowser } from '../testing/browser.ts'
 import { type Embedded, startEmbedded } from '../testing/embedded.ts'
 
 type Context = { product: Embedded; browser: Browser; said: string[] }
@@ -23,6 +23,7 @@ test.after(async ({ browser, product }) => {
 const visit = async ({ browser, product, said }: Context): Promise<Page> => {
   const visitor = await browser.createBrowserContext()
   const page = await visitor.newPage()
+  await drawSeldom(page)
   page.on('pageerror', (error) => said.push(String(error)))
   page.on('console', (message) => said.push(message.text()))
   await page.goto(new URL('/examples/networked-aframe.html', product.endpoints().url).href)

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import puppeteer, { type Browser } from 'puppeteer-core'
+import puppeteer, { type Browser, type Page } from 'puppeteer-core'
 
 export type { Browser, Page } from 'puppeteer-core'
 
@@ -12,6 +12,8 @@ export type { Browser, Page } from 'puppeteer-core'
 export const testBrowser = (more: ReadonlyArray<string> = []): Promise<Browser> =>
   puppeteer.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    // As large as `--window-size` says.
+    defaultViewport: null,
     args: [
       // As root it runs without a sandbox; only our own pages are opened.
       '--no-sandbox',
@@ -23,6 +25,15 @@ export const testBrowser = (more: ReadonlyArray<string> = []): Promise<Browser> 
       ...more,
     ],
   })
+
+/** For pages that draw a scene: one frame in `ms`. Without a graphics card, sixty a second take most of a core. */
+export const drawSeldom = async (page: Page, ms = 90): Promise<void> => {
+  await page.evaluateOnNewDocument(`{
+    const draw = requestAnimationFrame.bind(globalThis)
+    globalThis.requestAnimationFrame = (frame) => setTimeout(() => draw(frame), ${ms})
+    globalThis.cancelAnimationFrame = clearTimeout.bind(globalThis)
+  }`)
+}
 
 export type Pages = {
   /** `http://localhost:PORT`: another site than 127.0.0.1, so that neither cookies nor permission travel by themselves. */

@@ -1,3 +1,4 @@
+// test: waits
 /** What holds if notifications do not arrive: behind a pooler in transaction mode, and after the pooler was set right. */
 import { randomBytes } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'

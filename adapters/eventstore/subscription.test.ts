@@ -1,3 +1,4 @@
+// test: waits
 import { randomUUID } from 'node:crypto'
 import messages from '@eventstore/db-client/generated/streams_pb.js'
 import type * as grpc from '@grpc/grpc-js'

@@ -1,3 +1,4 @@
+// test: waits
 /** A Postgres that does not answer: every caller gets an error within two seconds, and is answered again as soon as it is back. */
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'

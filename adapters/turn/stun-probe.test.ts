@@ -1,3 +1,4 @@
+// test: waits
 /** A TURN server is probed with a request. */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'

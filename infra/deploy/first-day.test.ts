@@ -1,4 +1,5 @@
 // needs: caddy, turnserver, redis-server
+// test: waits
 // timeout: 400
 /** From nothing to somebody in the lobby, by what the docs say and nothing else, on a machine with a network and a file system of its own: Caddy
  *  as its own authority, coturn, two servers. Then the doctor is well, and tells each fault that is planted. */

@@ -1,4 +1,5 @@
 // needs: chromium, janus
+// test: waits
 // timeout: 180
 /** The voice of a large room: real browsers, a real Janus, packets counted where they arrive. */
 import { suite } from 'uvu'

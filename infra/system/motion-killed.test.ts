@@ -1,3 +1,4 @@
+// test: waits
 // timeout: 180
 /** kill -9 of a server that keeps a room's motion, in the middle of a block and while a block is written: what the log says was kept is whole,
  *  is replayed as it was sent, and every proof holds. */

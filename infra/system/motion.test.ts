@@ -1,4 +1,5 @@
 // needs: redis-server
+// test: waits
 /** Motion that is kept: of movers on two servers, given again to the byte, proved, erased, forged, and lost. */
 
 import { once } from 'node:events'

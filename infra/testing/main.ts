@@ -122,7 +122,10 @@ const inParallel = async (jobs: ReadonlyArray<() => Promise<void>>, atOnce: numb
 const main = async (): Promise<number> => {
   const start = performance.now()
   const files = [...findTests(root, patterns)].sort(
-    (a, b) => (times[b.path] ?? 1e9) - (times[a.path] ?? 1e9) || a.path.localeCompare(b.path),
+    (a, b) =>
+      (times[b.path] ?? 1e9) - (times[a.path] ?? 1e9) ||
+      b.timeoutSeconds - a.timeoutSeconds ||
+      a.path.localeCompare(b.path),
   )
   const checks = patterns.length === 0 ? ['types', 'lint'] : []
   if (files.length === 0) {
@@ -143,10 +146,13 @@ const main = async (): Promise<number> => {
   }
   try {
     say(`${files.length} test files, ${AT_ONCE} at a time`)
-    const together = files.filter((file) => !file.calm).map((file) => () => runTest(file, missing))
-    const calm = files.filter((file) => file.calm).map((file) => () => runTest(file, missing))
-    await inParallel([...checks.map((check) => () => runCheck(check)), ...together], AT_ONCE)
-    await inParallel(calm, Math.min(AT_ONCE, 2))
+    const marked = (mark: TestFile['mark']) =>
+      files.filter((file) => file.mark === mark).map((file) => () => runTest(file, missing))
+    const together = [...checks.map((check) => () => runCheck(check)), ...marked(null)]
+    // Where files share a server, none runs beside another.
+    if (AT_ONCE === 1) together.push(...marked('waits'))
+    await Promise.all([inParallel(together, AT_ONCE), inParallel(AT_ONCE === 1 ? [] : marked('waits'), 1)])
+    await inParallel(marked('calm'), Math.min(AT_ONCE, 2))
     unsteady = await runAgain(missing)
   } finally {
     await stopPostgres()

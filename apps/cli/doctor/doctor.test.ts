@@ -1,4 +1,5 @@
 // needs: turnserver, redis-server
+// test: waits
 // timeout: 120
 /** Each fault is planted in real parts and must be reported in its own sentence; the same parts without it count as healthy. */
 import { strict as assert } from 'node:assert'

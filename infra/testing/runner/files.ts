@@ -2,10 +2,14 @@
 import { globSync, readFileSync } from 'node:fs'
 import { programs } from './packages.ts'
 
+const MARKS = ['calm', 'waits'] as const
+type Mark = (typeof MARKS)[number]
+
 export type TestFile = {
   readonly path: string
-  /** `// test: calm`: it holds answers to seconds, and runs after the others, beside one of its kind. */
-  readonly calm: boolean
+  /** `// test: calm`: it holds answers to seconds, and runs after the others, beside one of its kind.
+   *  `// test: waits`: it waits for most of its time, and runs beside as many others as there are cores. */
+  readonly mark: Mark | null
   /** `// timeout: 300`, in seconds. */
   readonly timeoutSeconds: number
   /** Programs that it starts: `// needs: turnserver, caddy` (commas or spaces), or the harness that starts one. */
@@ -23,12 +27,13 @@ export const describe = (path: string, text: string): TestFile => {
   if (/testing\/redis\.ts'/.test(text)) needs.add('redis-server')
   for (const need of needs)
     if (!programs.includes(need)) throw new Error(`${path} needs ${need}, which the runner doesn't know.`)
-  const mark = header.match(/^\/\/ test: (.+)$/m)?.[1]
-  if (mark !== undefined && mark !== 'calm')
-    throw new Error(`${path} says “test: ${mark}”, which the runner doesn't know.`)
+  const said = header.match(/^\/\/ test: (.+)$/m)?.[1]
+  const mark = MARKS.find((one) => one === said) ?? null
+  if (said !== undefined && mark === null)
+    throw new Error(`${path} says “test: ${said}”, which the runner doesn't know.`)
   return {
     path,
-    calm: mark === 'calm',
+    mark,
     timeoutSeconds: Number(header.match(/^\/\/ timeout: (\d+)$/m)?.[1] ?? DEFAULT_TIMEOUT_SECONDS),
     needs: [...needs],
   }

@@ -89,7 +89,7 @@ outcome('given comments at its top, then a file says what it needs', () => {
   const file = describe('x.test.ts', '// test: calm\n// timeout: 300\n// needs: turnserver, caddy\n')
   assert.deepEqual(file, {
     path: 'x.test.ts',
-    calm: true,
+    mark: 'calm',
     timeoutSeconds: 300,
     needs: ['turnserver', 'caddy'],
   })

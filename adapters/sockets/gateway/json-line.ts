@@ -3,6 +3,7 @@ import type { WebSocket } from 'ws'
 import { type RoomKey, roomKey, type SpaceRef } from '../../../domain/names.ts'
 import { binaryFrameOf, type SharedTail } from '../frames.ts'
 import type { OtherLine } from '../line.ts'
+import { type NetSocket, writeDirectly } from '../sending/direct.ts'
 import { LateMoves, type Moved } from '../sending/moved.ts'
 import type { Sending } from '../sending.ts'
 import { type Payload, readPacket } from './translated.ts'
@@ -27,11 +28,11 @@ const frameOf = (packet: string): string => {
   return rest === '{}' ? `${type}}` : `${type},${rest.slice(1)}`
 }
 
-/** The `ws` library's sender, to which it writes itself. */
-type WithSender = { readonly _sender?: { readonly sendFrame?: (frames: ReadonlyArray<Buffer>) => void } }
+/** The socket to which the `ws` library writes. */
+type WithSocket = { readonly _socket?: NetSocket | null }
 /** All lines of a room get the same frame, one after another, so the last one is cached. */
 let lastBytes: Buffer | null = null
-let lastFrames: ReadonlyArray<Buffer> = []
+let lastFrame: Buffer = Buffer.alloc(0)
 
 export class JsonLine implements OtherLine {
   readonly id: string
@@ -94,17 +95,17 @@ export class JsonLine implements OtherLine {
   frame(bytes: Buffer): boolean {
     const { ws } = this
     if (ws.bufferedAmount >= FEW) return false
-    const sender = (ws as unknown as WithSender)._sender
+    const net = (ws as unknown as WithSocket)._socket
     if (ws.readyState !== ws.OPEN) return true
-    if (sender?.sendFrame === undefined) {
+    if (net == null) {
       ws.send(bytes, { binary: true })
       return true
     }
     if (lastBytes !== bytes) {
       lastBytes = bytes
-      lastFrames = [binaryFrameOf(bytes)]
+      lastFrame = binaryFrameOf(bytes)
     }
-    sender.sendFrame(lastFrames)
+    writeDirectly(net, lastFrame)
     return true
   }
   join(room: RoomKey): void {

@@ -162,7 +162,7 @@ export const createJsonSockets = (deps: {
 }): JsonSockets => {
   const { receive, requests, logger } = deps
   /** For each open socket, whether it has answered since it was last asked. */
-  const open = new Map<WebSocket, boolean>()
+  const open = new Map<WebSocket, { isThere: boolean }>()
   const silent = new WeakSet<WebSocket>()
 
   /** A binary frame is the position of the client's own avatar, packed. */
@@ -172,12 +172,12 @@ export const createJsonSockets = (deps: {
   }
 
   const asking = setInterval(() => {
-    for (const [ws, isThere] of open) {
-      if (!isThere) {
+    for (const [ws, answered] of open) {
+      if (!answered.isThere) {
         silent.add(ws)
         ws.terminate()
       } else {
-        open.set(ws, false)
+        answered.isThere = false
         ws.ping()
       }
     }
@@ -231,7 +231,12 @@ export const createJsonSockets = (deps: {
     }
   }
 
-  const begin = async (ws: WebSocket, request: IncomingMessage, early: Frame[]): Promise<void> => {
+  const begin = async (
+    ws: WebSocket,
+    request: IncomingMessage,
+    early: Frame[],
+    answered: { isThere: boolean },
+  ): Promise<void> => {
     const line = new JsonLine(randomBytes(12).toString('base64url'), ws, {
       sending: deps.sending,
       maxWaiting: deps.maxWaiting,
@@ -255,7 +260,7 @@ export const createJsonSockets = (deps: {
     ws.once('close', gone)
     const connection = { transport: { socket: ws } } as unknown as SocketConnection
     const hear = (text: Frame): void => {
-      open.set(ws, true)
+      answered.isThere = true
       deps.took(member.turn, connection)
       onFrame(member, line, text)
     }
@@ -267,11 +272,12 @@ export const createJsonSockets = (deps: {
 
   return {
     onSocket: (ws, request) => {
-      open.set(ws, true)
+      const answered = { isThere: true }
+      open.set(ws, answered)
       const early: Frame[] = []
       ws.on('error', () => ws.terminate())
       ws.on('pong', () => {
-        if (open.has(ws)) open.set(ws, true)
+        answered.isThere = true
       })
       ws.once('close', () => setImmediate(() => open.delete(ws)))
       // Frames that come before the client is known wait, up to a limit.
@@ -279,7 +285,7 @@ export const createJsonSockets = (deps: {
         early.push(frameOf(data, isBinary))
         if (early.length >= 8) ws.pause()
       })
-      begin(ws, request, early)
+      begin(ws, request, early, answered)
         .catch((error) => {
           logger.error({ error: reasonOf(error) }, 'a handshake failed')
           ws.terminate()

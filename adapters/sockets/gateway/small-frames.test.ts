@@ -26,11 +26,13 @@ type World = {
   readonly client: Socket
   readonly ws: WebSocket
   readonly direct: () => number
+  /** How often the stream gave something. */
+  readonly streamed: () => number
   readonly end: () => void
 }
 const open = async (): Promise<World> => {
   const heard: string[] = []
-  let direct = 0
+  let [direct, streamed] = [0, 0]
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const sockets = new WebSocketServer({ server })
@@ -48,12 +50,17 @@ const open = async (): Promise<World> => {
     direct += 1
     heard.push(`binary ${bytes}`)
   })
+  const { _socket: net } = ws as unknown as { readonly _socket: Socket }
+  net.on('data', () => {
+    streamed += 1
+  })
   client.resume()
   return {
     heard,
     client,
     ws,
     direct: () => direct,
+    streamed: () => streamed,
     end: () => {
       client.destroy()
       server.close()
@@ -101,8 +108,12 @@ test('given frames of all kinds, when they come in pieces of any length, then ea
       assert.equal(world.heard, said, `pieces of ${length}`)
       const before = world.direct()
       world.client.write(Buffer.concat([binary('nine'), binary('ten')]))
-      await until('the last came', () => world.heard.length === said.length + 2)
+      await until('two more came', () => world.heard.length === said.length + 2)
       assert.is(world.direct(), before + 2, 'past the library')
+      const streamed = world.streamed()
+      world.client.write(binary('eleven'))
+      await until('the last came', () => world.heard.length === said.length + 3)
+      assert.is(world.streamed(), streamed, 'past the stream')
     } finally {
       world.end()
     }
@@ -130,6 +141,56 @@ test('given a socket that is closed at the first of many frames, then no more of
     assert.is(world.direct(), 0)
   } finally {
     world.end()
+  }
+})
+
+test('given a socket that is paused, when it is resumed, then what was sent meanwhile is heard', async () => {
+  const world = await open()
+  try {
+    world.client.write(binary('one'))
+    await until('the first came', () => world.heard.length === 1)
+    world.ws.pause()
+    world.client.write(Buffer.concat([binary('two'), text('three')]))
+    const other = await open()
+    other.client.write(binary('in the same memory'))
+    await until('another is heard', () => other.heard.length === 1)
+    other.end()
+    assert.is(world.heard.length, 1)
+    world.ws.resume()
+    await until('it is heard', () => world.heard.length === 3)
+    assert.equal(world.heard, ['binary one', 'binary two', 'text three'])
+  } finally {
+    world.end()
+  }
+})
+
+test('given messages that come half in one piece and half in the next, when others come in between, then none has the bytes of another', async () => {
+  const worlds = [await open(), await open()] as const
+  try {
+    for (const { client } of worlds) client.write(binary('begin'))
+    await until('they are read directly', () => worlds.every(({ heard }) => heard.length === 1))
+    const said = worlds.map((_, n) => frameOf(0x81, Buffer.from(`${n}`.repeat(400))))
+    for (const [n, { client }] of worlds.entries()) client.write(said[n]!.subarray(0, 200))
+    await until('each has a half', () => worlds.every(({ streamed }) => streamed() === 2))
+    for (const [n, { client }] of worlds.entries()) client.write(said[n]!.subarray(200))
+    await until('all came', () => worlds.every(({ heard }) => heard.length === 2))
+    for (const [n, { heard }] of worlds.entries()) assert.is(heard[1], `text ${`${n}`.repeat(400)}`)
+  } finally {
+    for (const { end } of worlds) end()
+  }
+})
+
+test('given a client that ends its connection, or whose connection is cut, then the socket is closed', async () => {
+  for (const how of ['end', 'resetAndDestroy'] as const) {
+    const world = await open()
+    try {
+      world.client.write(binary('one'))
+      await until('it is heard', () => world.heard.length === 1)
+      world.client[how]()
+      await until('it is closed', () => world.heard.includes('closed 1006'))
+    } finally {
+      world.end()
+    }
   }
 })
 

@@ -1,5 +1,6 @@
 /** One client's connection, which Socket.IO has beneath a socket. */
 import type { Socket } from 'socket.io'
+import type { NetSocket } from './sending/past-stream.ts'
 
 /** The parts of Engine.IO's socket that are used here; with `wsPreEncodedFrame` socket.io's own adapter sends a room's packets. */
 export type WriteOptions = { compress: boolean; wsPreEncodedFrame?: ReadonlyArray<Buffer> }
@@ -18,11 +19,7 @@ export type WebSocket = {
   readonly pause: () => void
   readonly resume: () => void
   readonly _sender?: { readonly sendFrame?: (frames: ReadonlyArray<Buffer>) => void }
-  readonly _socket?: {
-    readonly writableLength: number
-    readonly cork: () => void
-    readonly uncork: () => void
-  } | null
+  readonly _socket?: NetSocket | null
 }
 export type SocketConnection = {
   readonly id: string

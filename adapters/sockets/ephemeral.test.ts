@@ -101,13 +101,17 @@ test('given a crowd that moves at once, then each hears the newest of everybody 
   const sending = createSending({ io, metrics: {}, maxWaiting: 1 << 20, onSlow: () => {} })
   let writes = 0
   for (const id of ids) {
-    const sender = connectionOf(io.sockets.sockets.get(id) as never).transport.socket?._sender as {
-      sendFrame: (...given: unknown[]) => void
+    const net = connectionOf(io.sockets.sockets.get(id) as never).transport.socket?._socket as unknown as {
+      readonly _handle: Record<'writeBuffer' | 'writev', (...given: unknown[]) => number>
     }
-    const { sendFrame } = sender
-    sender.sendFrame = (...given) => {
-      writes += 1
-      sendFrame.apply(sender, given)
+    const { _handle: handle } = net
+    // What Node gives to the system: one buffer, or several at once.
+    for (const how of ['writeBuffer', 'writev'] as const) {
+      const write = handle[how]
+      handle[how] = (...given) => {
+        writes += 1
+        return write.apply(handle, given)
+      }
     }
   }
   for (let n = 1; n <= 3; n += 1) for (const id of ids) sending.newest(room, id, moved(id, n))

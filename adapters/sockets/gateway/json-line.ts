@@ -3,8 +3,8 @@ import type { WebSocket } from 'ws'
 import { type RoomKey, roomKey, type SpaceRef } from '../../../domain/names.ts'
 import { binaryFrameOf, type SharedTail } from '../frames.ts'
 import type { OtherLine } from '../line.ts'
-import { type NetSocket, writeDirectly } from '../sending/direct.ts'
 import { LateMoves, type Moved } from '../sending/moved.ts'
+import { type NetSocket, writePastStream } from '../sending/past-stream.ts'
 import type { Sending } from '../sending.ts'
 import { type Payload, readPacket } from './translated.ts'
 
@@ -105,7 +105,7 @@ export class JsonLine implements OtherLine {
       lastBytes = bytes
       lastFrame = binaryFrameOf(bytes)
     }
-    writeDirectly(net, lastFrame)
+    writePastStream(net, lastFrame)
     return true
   }
   join(room: RoomKey): void {

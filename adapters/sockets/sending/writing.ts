@@ -1,7 +1,8 @@
 /** Writing directly to a WebSocket, bypassing Engine.IO's queue if nothing waits in it. */
-import type { SocketConnection, WebSocket, WriteOptions } from '../connection.ts'
+import type { SocketConnection, WriteOptions } from '../connection.ts'
 import { frameOf } from '../frames.ts'
 import type { Unread } from '../unread.ts'
+import { type NetSocket, writePastStream } from './past-stream.ts'
 
 export const optionsOf = (frames: ReadonlyArray<Buffer>): WriteOptions => ({
   compress: false,
@@ -24,8 +25,6 @@ export type Writing = {
    *  frame's header and its text are two writes. */
   readonly directly: (connection: SocketConnection) => void
 }
-
-type NetSocket = NonNullable<WebSocket['_socket']>
 
 /** An answer waits for whatever else is sent to its socket in the same turn, which for a speaker is the room's news of
  *  their message: both are one write. Nothing overtakes it, since the stream itself holds everything that comes. */
@@ -61,7 +60,8 @@ export const createWriting = (unread: Unread): Writing => {
     if (net == null || sender?.sendFrame === undefined) return false
     if (net.writableLength !== 0 && !turn.isOpen(net)) return false
     if (isAnswer) turn.begin(net)
-    sender.sendFrame(frames)
+    if (frames.length === 1) writePastStream(net, frames[0]!)
+    else sender.sendFrame(frames)
     return true
   }
 

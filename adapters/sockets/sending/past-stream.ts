@@ -1,5 +1,5 @@
-/** Writes to a connection without Node's stream in front of it, which costs up to a third of what the write itself does. What is
- *  written goes the same way, in the same order. */
+/** Writes to a connection past Node's stream, which costs up to a third of what the write itself does. The bytes get to the
+ *  system as those of the stream do, and in order with these. */
 import { Socket } from 'node:net'
 import { getSystemErrorName } from 'node:util'
 
@@ -22,7 +22,7 @@ const MAX = 16_384
 let Request: (new () => WriteRequest) | null | undefined
 /** A request that is done at once leaves nothing behind, and serves again. */
 let spare: WriteRequest | null = null
-/** Sockets of which a part of what was written here waits. */
+/** Sockets for which a part of what was written here waits. */
 const waiting = new Set<NetSocket>()
 
 const handleOf = (net: NetSocket): Handle | null =>
@@ -51,8 +51,8 @@ const learn = (net: NetSocket, handle: Handle, bytes: Buffer): void => {
   delete handle.writeBuffer
 }
 
-/** Where more than the system takes is written, or anything waits already, the stream is used. */
-export const writeDirectly = (net: NetSocket, bytes: Buffer): void => {
+/** Uses the stream if anything waits already, so that it counts what waits and nothing overtakes. */
+export const writePastStream = (net: NetSocket, bytes: Buffer): void => {
   const handle = handleOf(net)
   const isFree = net.writable && net.writableLength === 0 && net.writableCorked === 0
   const isWaiting = waiting.size > 0 && waiting.has(net)

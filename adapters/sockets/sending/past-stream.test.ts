@@ -3,9 +3,9 @@ import { connect, createServer, type Socket } from 'node:net'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { until } from '../../../infra/testing/until.ts'
-import { writeDirectly } from './direct.ts'
+import { writePastStream } from './past-stream.ts'
 
-const test = suite('writing directly')
+const test = suite('writing past the stream')
 
 type World = { readonly net: Socket; readonly client: Socket; readonly end: () => void }
 const open = async (): Promise<World> => {
@@ -32,16 +32,16 @@ const counted = (net: Socket): { count: number } => {
   return seen
 }
 
-test('given a socket, when it is written to directly, then nothing goes through its stream but the first of all', async () => {
+test('given a socket, when it is written to, then nothing goes through its stream but the first of all', async () => {
   const { net, client, end } = await open()
   try {
     let heard = ''
     client.on('data', (bytes) => {
       heard += bytes
     })
-    writeDirectly(net, Buffer.from('one '))
+    writePastStream(net, Buffer.from('one '))
     const stream = counted(net)
-    for (const word of ['two ', 'three ', 'four']) writeDirectly(net, Buffer.from(word))
+    for (const word of ['two ', 'three ', 'four']) writePastStream(net, Buffer.from(word))
     await until('all came', () => heard === 'one two three four')
     assert.is(stream.count, 0)
     assert.is(net.bytesWritten, 'one two three four'.length)
@@ -50,7 +50,7 @@ test('given a socket, when it is written to directly, then nothing goes through 
   }
 })
 
-test('given a client that does not read, when it is written to directly and through the stream, then what waits is counted, and it gets everything in order', async () => {
+test('given a client that does not read, when it is written to in both ways, then what waits is counted, and it gets everything in order', async () => {
   const { net, client, end } = await open()
   try {
     client.pause()
@@ -60,10 +60,10 @@ test('given a client that does not read, when it is written to directly and thro
       return Buffer.alloc(4_096, `${String(count).padStart(7)} `)
     }
     while (net.writableLength < 1_000_000) {
-      writeDirectly(net, numbered())
+      writePastStream(net, numbered())
       net.write(numbered())
       net.cork()
-      writeDirectly(net, numbered())
+      writePastStream(net, numbered())
       net.uncork()
     }
     const parts: Buffer[] = []
@@ -81,8 +81,8 @@ test('given a client that does not read, when it is written to directly and thro
       )
     assert.is(net.writableLength, 0)
     const stream = counted(net)
-    writeDirectly(net, Buffer.from('once more'))
-    assert.is(stream.count, 0, 'directly again')
+    writePastStream(net, Buffer.from('once more'))
+    assert.is(stream.count, 0, 'past it again')
   } finally {
     end()
   }
@@ -96,11 +96,11 @@ test('given a client that reads nothing of one frame, when it reads, then the fr
     let count = 0
     const waits = () => (net as unknown as { _handle: { writeQueueSize: number } })._handle.writeQueueSize
     while (waits() === 0) {
-      writeDirectly(net, Buffer.alloc(16_000, 65 + (count % 26)))
+      writePastStream(net, Buffer.alloc(16_000, 65 + (count % 26)))
       count += 1
     }
     const stream = counted(net)
-    writeDirectly(net, Buffer.from('.'))
+    writePastStream(net, Buffer.from('.'))
     assert.is(stream.count, 1, 'what comes after it is counted by the stream')
     let [heard, letters] = [0, 0]
     client.on('data', (bytes: Buffer) => {
@@ -123,16 +123,16 @@ test('given a connection that is cut, when it is written to, then the socket end
   try {
     const errors: string[] = []
     net.on('error', ({ message }) => errors.push(message))
-    writeDirectly(net, Buffer.from('one'))
+    writePastStream(net, Buffer.from('one'))
     client.resetAndDestroy()
     const closed = new Promise<void>((resolve) => net.once('close', () => resolve()))
     // Before the news that it is cut has been read.
     while (!net.destroyed) {
-      writeDirectly(net, Buffer.from('two'))
+      writePastStream(net, Buffer.from('two'))
       await new Promise(setImmediate)
     }
     await closed
-    writeDirectly(net, Buffer.from('three'))
+    writePastStream(net, Buffer.from('three'))
     assert.match(errors[0] ?? '', /^(write|read) (EPIPE|ECONNRESET)$/)
   } finally {
     end()

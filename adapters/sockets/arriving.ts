@@ -27,7 +27,8 @@ export type HandshakeProof = {
   readonly ticket: unknown
   readonly proof: ReadProof
   readonly client: Member['client']
-  readonly carrier: Carrier
+  /** Asked for if there is a ticket: there are thousands of connections, and most have none. */
+  readonly carrier: () => Carrier
 }
 export type MemberIdentity = Pick<Member, 'caller' | 'token' | 'client' | 'ticket'>
 
@@ -54,11 +55,10 @@ export const createArriving = (deps: {
     carrier.onClose(() => void over())
   }
 
-  const redeem = async ({
-    ticket,
-    client,
-    carrier,
-  }: HandshakeProof): Promise<E.Either<Described, Redeemed>> => {
+  const redeem = async (
+    { ticket, client }: HandshakeProof,
+    carrier: Carrier,
+  ): Promise<E.Either<Described, Redeemed>> => {
     const { tickets } = auth
     if (tickets === undefined) return E.left(describeError(invalidProof('no tickets are taken here')))
     const from = { ip: client?.ip, userAgent: client?.userAgent }
@@ -77,8 +77,9 @@ export const createArriving = (deps: {
   }
 
   const byTicket = async (shown: HandshakeProof): Promise<E.Either<Described, Redeemed>> => {
-    const underway = redeemedBy.get(shown.carrier) ?? redeem(shown)
-    redeemedBy.set(shown.carrier, underway)
+    const carrier = shown.carrier()
+    const underway = redeemedBy.get(carrier) ?? redeem(shown, carrier)
+    redeemedBy.set(carrier, underway)
     return underway
   }
 
@@ -118,6 +119,7 @@ export const newMember = (
   busy: null,
   isGone: false,
   bucket: fullBucket(packets, clock.now()),
+  network: undefined,
   turn: newTurn(),
   excess: 0,
   pending: 0,

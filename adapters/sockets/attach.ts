@@ -40,7 +40,7 @@ import type { Member } from './member.ts'
 import { createMemberPositions } from './member-positions.ts'
 import { createMembership } from './membership.ts'
 import { createNetworkBuckets } from './network-paces.ts'
-import { READ_AT_ALL, shortenOversized, withOversized } from './oversized.ts'
+import { createShortening, READ_AT_ALL, withOversized } from './oversized.ts'
 import { createReceive } from './receiving.ts'
 import { createRequests } from './requests.ts'
 import { Motion } from './scene/motion.ts'
@@ -220,9 +220,10 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     ...{ gate, arriving, sending, pace, logger },
     crowdBringer: deps.crowdBringer ?? (() => null),
   })
+  const shortenOversized = createShortening(limits.maxPacket)
   io.engine.on('connection', (connection: Socket['conn']) => {
     handshake.connected(connection)
-    shortenOversized(connection, limits.maxPacket)
+    shortenOversized(connection)
   })
   const going = createGoing({ members, membership, ephemeral, logger })
   laterGoing.is(going)

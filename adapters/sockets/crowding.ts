@@ -19,35 +19,46 @@ export type Crowding = {
 
 /** How many connections may be open besides those admitted. */
 const IN_EXCESS = 100
-const ANY: Visit = { admit: () => true, gone: () => {} }
+/** The visit of whoever is not counted. */
+export const UNCOUNTED: Visit = { admit: () => true, gone: () => {} }
+
+type Count = { open: number; admitted: number; readonly emptied: () => void }
+/** A class, since there are thousands of them: their methods exist once. */
+class CountedVisit implements Visit {
+  readonly #count: Count
+  readonly #limit: number
+  #isIn = false
+  constructor(count: Count, limit: number) {
+    this.#count = count
+    this.#limit = limit
+    count.open += 1
+  }
+  admit(): boolean {
+    if (this.#isIn) return true
+    if (this.#count.admitted >= this.#limit) return false
+    this.#count.admitted += 1
+    this.#isIn = true
+    return true
+  }
+  gone(): void {
+    this.#count.open -= 1
+    if (this.#isIn) this.#count.admitted -= 1
+    if (this.#count.open === 0) this.#count.emptied()
+  }
+}
 
 /** `limit` is 0 for no limit. */
 export const createCrowding = (limit: number): Crowding => {
-  const counts = new Map<string, { open: number; admitted: number }>()
+  const counts = new Map<string, Count>()
   const counted = (ip: string | undefined): string | null =>
     limit === 0 || ip === undefined || isLoopback(ip) ? null : networkOf(ip)
   return {
     came: (ip) => {
       const network = counted(ip)
-      if (network === null) return ANY
-      const count = counts.get(network) ?? { open: 0, admitted: 0 }
+      if (network === null) return UNCOUNTED
+      const count = counts.get(network) ?? { open: 0, admitted: 0, emptied: () => counts.delete(network) }
       counts.set(network, count)
-      count.open += 1
-      let isIn = false
-      return {
-        admit: () => {
-          if (isIn) return true
-          if (count.admitted >= limit) return false
-          count.admitted += 1
-          isIn = true
-          return true
-        },
-        gone: () => {
-          count.open -= 1
-          if (isIn) count.admitted -= 1
-          if (count.open === 0) counts.delete(network)
-        },
-      }
+      return new CountedVisit(count, limit)
     },
     isFlood: (ip) => {
       const network = counted(ip)

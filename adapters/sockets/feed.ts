@@ -61,6 +61,23 @@ export type FeedDeps = {
   readonly lookMs?: number
 }
 
+/** A class, since there are thousands of them: their methods exist once. */
+class HeldOnce implements Hold {
+  readonly live: LiveSpace
+  readonly #entry: HeldSpace
+  #release: ((entry: HeldSpace) => void) | null
+  constructor(entry: HeldSpace, release: (entry: HeldSpace) => void) {
+    this.live = entry.live
+    this.#entry = entry
+    this.#release = release
+  }
+  release(): void {
+    const release = this.#release
+    this.#release = null
+    release?.(this.#entry)
+  }
+}
+
 /** Milliseconds between two tries to load a space from another log. */
 const WAKE_MS = 250
 
@@ -176,15 +193,7 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
         release(entry)
         return ready
       }
-      let isReleased = false
-      return E.right({
-        live: entry.live,
-        release: () => {
-          if (isReleased) return
-          isReleased = true
-          release(entry)
-        },
-      })
+      return E.right(new HeldOnce(entry, release))
     },
     offerAccepted: (kind, space, { events, revision, position, isPositionLater }) => {
       const stream = streamName(kind, space)

@@ -1,9 +1,11 @@
 /** One space as this process's sockets see it: its state as of the last news sent, and which of its sessions are here. */
+import { isDeepStrictEqual } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
 import type { ChatEvent } from '../../domain/chat/events.ts'
 import { decodeRecorded } from '../../domain/codec.ts'
 import { type RoomKey, roomKey, type SpaceKey, type SpaceRef, spaceKey } from '../../domain/names.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
+import type { ContentFacts } from '../../domain/space/commands.ts'
 import type { LeaveReason, SpaceEvent } from '../../domain/space/events.ts'
 import { evolveSpace, initialSpace } from '../../domain/space/evolve.ts'
 import type { SpaceState } from '../../domain/space/state.ts'
@@ -57,6 +59,8 @@ export type EntrySnapshot = {
 export type LiveSpace = {
   readonly space: SpaceRef
   readonly key: SpaceKey
+  /** What the content last said to somebody who entered: mostly the same for everybody. */
+  facts: ContentFacts | null
   state: SpaceState
   spaceSeq: Sequence<ArrivedEvent>
   chatSeq: Sequence<ArrivedEvent>
@@ -90,6 +94,7 @@ export type Outlet = {
 export const liveSpace = (space: SpaceRef): LiveSpace => ({
   space,
   key: spaceKey(space),
+  facts: null,
   state: initialSpace(),
   spaceSeq: sequence(-1n),
   chatSeq: sequence(-1n),
@@ -104,6 +109,12 @@ export const liveSpace = (space: SpaceRef): LiveSpace => ({
   isUrgent: false,
   dueAt: 0,
 })
+
+/** Equal facts are kept once. */
+export const sharedFacts = (live: LiveSpace, facts: ContentFacts): ContentFacts => {
+  if (live.facts === null || !isDeepStrictEqual(live.facts, facts)) live.facts = facts
+  return live.facts
+}
 
 export const snapshotOf = (live: LiveSpace, subspace: string): EntrySnapshot => {
   const { state, positions } = live

@@ -37,6 +37,8 @@ export type Member = {
   busy: Promise<unknown> | null
   isGone: boolean
   readonly bucket: Bucket
+  /** The bucket of its network; null if that is not limited, undefined until its first packet. */
+  network: Bucket | null | undefined
   readonly turn: ReadTurn
   /** How many packets were refused for being too many, minus those accepted since. */
   excess: number

@@ -13,7 +13,7 @@ import { type Answer, done, doneAt, failed, told } from './answers.ts'
 import type { Departures } from './departures.ts'
 import type { LiveFeed } from './feed.ts'
 import { isSameRoom, wrongRoom } from './gateway/places.ts'
-import { type EntrySnapshot, finish, type LiveSpace, snapshotOf } from './live-space.ts'
+import { type EntrySnapshot, finish, type LiveSpace, sharedFacts, snapshotOf } from './live-space.ts'
 import type { Member } from './member.ts'
 import type { MemberPositions } from './member-positions.ts'
 import { createSessionCommands } from './membership/commands.ts'
@@ -156,7 +156,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
       space: space.right,
       subspace: subspace.right,
       hold: hold.right,
-      facts: facts.right,
+      facts: sharedFacts(live, facts.right),
     })
   }
 

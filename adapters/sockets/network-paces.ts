@@ -11,7 +11,6 @@ const REMEMBERED = 50_000
 /** A member's bucket; null for a member from this machine, which may be a proxy. */
 export const createNetworkBuckets = (pace: TokenRate, clock: Clock): ((member: Member) => Bucket | null) => {
   const ofNetworks = boundedCache<string, Bucket>(REMEMBERED)
-  const ofMembers = new WeakMap<Member, { readonly bucket: Bucket | null }>()
   const find = (ip: string | undefined): Bucket | null => {
     if (ip === undefined || isLoopback(ip)) return null
     const network = networkOf(ip)
@@ -22,10 +21,7 @@ export const createNetworkBuckets = (pace: TokenRate, clock: Clock): ((member: M
     return bucket
   }
   return (member) => {
-    const known = ofMembers.get(member)
-    if (known !== undefined) return known.bucket
-    const bucket = find(member.client?.ip)
-    ofMembers.set(member, { bucket })
-    return bucket
+    if (member.network === undefined) member.network = find(member.client?.ip)
+    return member.network
   }
 }

@@ -40,14 +40,22 @@ const shortened = (data: string | Buffer): string | Buffer | null => {
 
 type Reader = (data: string | Buffer) => void
 
-/** Intercepts packets between the connection and Socket.IO's parser. */
-export const shortenOversized = (connection: Socket['conn'], maxPacket: number): void => {
-  for (const read of connection.listeners('data') as unknown as ReadonlyArray<Reader>) {
+/** What reads the packets of a connection: a property of it, since a function for each would take 10 times as much memory. */
+const READER = Symbol('reader')
+type Read = Socket['conn'] & { [READER]?: Reader }
+
+/** Intercepts packets between a connection and Socket.IO's parser. */
+export const createShortening = (maxPacket: number): ((connection: Socket['conn']) => void) => {
+  function onData(this: Read, data: string | Buffer): void {
+    const taken = isOver(data, maxPacket) ? shortened(data) : data
+    if (taken === null) this.close()
+    else this[READER]?.(taken)
+  }
+  return (connection: Read) => {
+    const [read] = connection.listeners('data') as unknown as ReadonlyArray<Reader>
+    if (read === undefined) throw new Error('Socket.IO does not read its connections')
     connection.off('data', read)
-    connection.on('data', (data: string | Buffer) => {
-      const taken = isOver(data, maxPacket) ? shortened(data) : data
-      if (taken === null) connection.close()
-      else read(taken)
-    })
+    connection[READER] = read
+    connection.on('data', onData)
   }
 }

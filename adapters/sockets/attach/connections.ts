@@ -13,19 +13,11 @@ import type { createTurns } from '../turns.ts'
 import type { Gate } from './gate.ts'
 import type { createGoing } from './going.ts'
 import type { createHandshake } from './handshake.ts'
+import { forgetHandshake } from './letting-go.ts'
 import type { createTokens } from './tokens.ts'
 
 /** How long the name of a namespace may be. */
 const LONGEST_NAMESPACE = 128
-
-/** Frees the first request: what was needed of it has been read, and the rest would stay in memory as long as the
- *  socket. Source: Socket.IO's page on memory usage. */
-const forgetHandshake = (socket: Socket): void => {
-  const { address, issued, secure, xdomain } = socket.handshake
-  const slim = { address, time: '', issued, secure, xdomain, headers: {}, query: {}, url: '', auth: {} }
-  Object.assign(socket, { handshake: slim })
-  Object.assign(socket.client.conn, { request: null })
-}
 
 type Receive = ReturnType<typeof createReceive>
 type Turns = ReturnType<typeof createTurns>
@@ -68,6 +60,10 @@ export const acceptConnections = ({
   function onDisconnect(this: Socket, reason: string): void {
     going.depart(this.data as Member, reason)
   }
+  /** Takes the place of Socket.IO's own method, for all sockets. */
+  function dispatch(this: Socket, packet: ReadonlyArray<unknown>): void {
+    receivePacket(this.data as Member, this, packet)
+  }
 
   const onConnection = (socket: Socket): void => {
     const member = socket.data as Member
@@ -75,9 +71,9 @@ export const acceptConnections = ({
     tokens.watch(member)
     forgetHandshake(socket)
     sending.connected(socket)
-    // A middleware that never calls the next: this avoids an event emitter, and spreading into arguments something that
-    // a client may make as long as it likes.
-    socket.use((packet) => receivePacket(member, socket, packet))
+    // This avoids an event emitter, spreading into arguments something that a client may make as long as it likes, and
+    // a listener for each socket.
+    Object.assign(socket, { dispatch })
     socket.on('disconnect', onDisconnect)
     if (gate.isClosing()) sendElsewhere(socket)
   }

@@ -20,7 +20,7 @@ export const jsonArrival =
     const { gate, arriving, pace, members, tokens } = deps
     const client = gate.clientAt(request)
     const visit = gate.came(client)
-    carrier.onClose(visit.gone)
+    carrier.onClose(() => visit.gone())
     if (!visit.admit()) {
       gate.tellCrowded()
       return E.left(told(CROWDED))
@@ -30,7 +30,7 @@ export const jsonArrival =
       ticket: query.length < 2 ? query[0] : query,
       proof: proofOfRequest(request.headers),
       client,
-      carrier,
+      carrier: () => carrier,
     }
     const arrived = await arriving(shown)
     if (E.isLeft(arrived)) return E.left(told(arrived.left))

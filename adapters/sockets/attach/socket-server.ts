@@ -4,6 +4,7 @@ import { Server } from 'socket.io'
 import { originRules } from '../../origins.ts'
 import { READ_AT_ALL } from '../oversized.ts'
 import type { Gate } from './gate.ts'
+import { forgetUpgrade } from './letting-go.ts'
 import type { SocketLimits } from './limits.ts'
 
 export const socketServer = (
@@ -11,8 +12,8 @@ export const socketServer = (
   limits: SocketLimits,
   origins: ReadonlyArray<string> | '*',
   gate: Gate,
-): Server =>
-  new Server(httpServer, {
+): Server => {
+  const io = new Server(httpServer, {
     transports: ['polling', 'websocket'],
     perMessageDeflate: false,
     httpCompression: false,
@@ -28,3 +29,6 @@ export const socketServer = (
     cors: { origin: origins === '*' ? true : originRules(origins), credentials: true },
     allowRequest: gate.allowRequest,
   })
+  io.engine.use(forgetUpgrade)
+  return io
+}

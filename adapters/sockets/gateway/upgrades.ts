@@ -61,6 +61,11 @@ const refuseUpgrade = (socket: Duplex, { status, code, error }: Described): void
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
 
+/** Listens to errors until the WebSocket does. */
+export function destroyIt(this: Duplex): void {
+  this.destroy()
+}
+
 export type Upgrades = { readonly close: () => void }
 
 /** Listens before Socket.IO's own listener, which must not get what is not for it. */
@@ -80,11 +85,15 @@ export const takeUpgrades = (
     clientTracking: false,
   })
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    socket.on('error', () => socket.destroy())
+    socket.on('error', destroyIt)
     const wrong = complaint(request)
     if (wrong === null && request.url?.startsWith('/socket.io/')) return
     const refused = wrong ?? deps.refuses(request)
-    if (refused === null) server.handleUpgrade(request, socket, head, deps.onSocket)
+    if (refused === null)
+      server.handleUpgrade(request, socket, head, (ws) => {
+        socket.off('error', destroyIt)
+        deps.onSocket(ws, request)
+      })
     else refuseUpgrade(socket, refused)
   }
   httpServer.prependListener('upgrade', onUpgrade)

@@ -111,7 +111,8 @@ export const createSessionCommands = (deps: {
     const replaces = await staleSessions(hold.live, member.caller, asked, node.boot)
     // Done before the command is sent: its news may be faster than its answer.
     hold.live.occupants.set(session.sessionId, new MemberOccupant(member, session, parts))
-    answeredFor.set(session.sessionId, space)
+    // The room's own, which is there anyway.
+    answeredFor.set(session.sessionId, hold.live.space)
     const arriving = arrival(session, asked.since ?? null)
     const outcome = await ask({
       ...senderOf(member),

@@ -47,7 +47,6 @@ const createTurn = () => {
 }
 
 export const createWriting = (unread: Unread): Writing => {
-  const direct = new WeakSet<SocketConnection>()
   const turn = createTurn()
 
   const write = (connection: SocketConnection, frames: ReadonlyArray<Buffer>, isAnswer: boolean): boolean => {
@@ -65,28 +64,33 @@ export const createWriting = (unread: Unread): Writing => {
     return true
   }
 
+  /** Takes the place of Engine.IO's own method, which the prototype has. One function for all connections. */
+  function writeDirectly(
+    this: SocketConnection,
+    ...[data, options, ...rest]: Parameters<SocketConnection['write']>
+  ): void {
+    const queued = (Object.getPrototypeOf(this) as SocketConnection).write
+    const isSettled = this.transport.name === 'websocket' && !this.upgrading
+    if (isSettled && rest.length === 0 && typeof data === 'string') {
+      const given = options?.wsPreEncodedFrame
+      const frames = given ?? [frameOf(data)]
+      if (write(this, frames, given === undefined)) return
+      const framed = { ...options, wsPreEncodedFrame: frames }
+      unread.handed(this, sizeOf(data, framed))
+      queued.call(this, data, framed)
+    } else {
+      unread.handed(this, sizeOf(data, options))
+      queued.call(this, data, options, ...rest)
+    }
+  }
+
   return {
     atOnce: (connection, frames) => write(connection, frames, false),
     directly: (connection) => {
       // A client may leave and enter a namespace over one connection as often as it likes.
-      if (direct.has(connection)) return
-      direct.add(connection)
+      if (connection.write === writeDirectly) return
       unread.watch(connection)
-      const queued = connection.write.bind(connection)
-      connection.write = (data, options, ...rest) => {
-        const isSettled = connection.transport.name === 'websocket' && !connection.upgrading
-        if (isSettled && rest.length === 0 && typeof data === 'string') {
-          const given = options?.wsPreEncodedFrame
-          const frames = given ?? [frameOf(data)]
-          if (write(connection, frames, given === undefined)) return
-          const framed = { ...options, wsPreEncodedFrame: frames }
-          unread.handed(connection, sizeOf(data, framed))
-          queued(data, framed)
-        } else {
-          unread.handed(connection, sizeOf(data, options))
-          queued(data, options, ...rest)
-        }
-      }
+      connection.write = writeDirectly
     },
   }
 }

@@ -2,7 +2,7 @@
 import type { DatabasePool } from 'slonik'
 import type { SpaceRef } from '../../domain/names.ts'
 import { cleanText } from '../../projections/audit/canonical.ts'
-import { auditCounts, auditSpan, countBlocks } from '../../projections/audit/counts.ts'
+import { auditCounts, auditSpan, countRoom } from '../../projections/audit/counts.ts'
 import { auditLog, positionBefore } from '../../projections/audit/queries.ts'
 import { bansOfSource, followedLists } from '../../projections/ban-lists/queries.ts'
 import { bansOf, mutesOf } from '../../projections/bans/queries.ts'
@@ -271,7 +271,7 @@ export const createReadModels = (
     auditCounts: ({ space, from, to, buckets }) =>
       asking(async () => {
         // Nothing, in a room that was counted as it went on.
-        while ((await rowsOf(pool, countBlocks(space)))[0]?.more === true);
+        await countRoom(space, async (asked) => (await rowsOf(pool, asked))[0])
         const [span] = await rowsOf(pool, auditSpan(space))
         const first = from ?? span?.first ?? null
         const last = to ?? span?.last ?? null

@@ -8,10 +8,12 @@ import { rowsOf } from '../../adapters/postgres/query.ts'
 import { createReadModels } from '../../adapters/postgres/read-models.ts'
 import { connectSession } from '../../adapters/postgres/session.ts'
 import { rebuild } from '../../apps/operations/rebuild/rebuild.ts'
+import type { SpaceRef } from '../../domain/names.ts'
 import { grow, ROOM } from '../../infra/bench/growing-room.ts'
 import { memoryLog } from '../../infra/testing/memory-log.ts'
 import { testDatabase } from '../../infra/testing/postgres.ts'
-import { auditCounts, BLOCK, countBlocks, forgetBlocks } from './counts.ts'
+import type { Statement } from '../projection.ts'
+import { auditCounts, auditSpan, BLOCK, countBlocks, forgetBlocks, WIDER, widenBlocks } from './counts.ts'
 
 type Context = {
   readonly pool: Awaited<ReturnType<typeof createPostgresPool>>
@@ -101,10 +103,11 @@ test('given several that count a room at once, then each stretch is counted once
     { more: false },
   ])
 })
-/** How many rows of the audit log, or entries of its indexes, a statement goes through. */
+/** How many rows of a table, or entries of its indexes, a statement goes through. */
 const rowsRead = async (
   { session }: Context,
-  { statement }: ReturnType<typeof auditCounts>,
+  { statement }: { readonly statement: Statement },
+  table = 'presence_audit_log',
 ): Promise<number> => {
   const [row] = await session.run({
     ...statement,
@@ -112,8 +115,8 @@ const rowsRead = async (
   } as typeof statement)
   let read = 0
   const visit = (node: Readonly<Record<string, never>>): void => {
-    const isOfLog = node['Relation Name'] === 'presence_audit_log'
-    if (isOfLog || String(node['Index Name']).startsWith('presence_audit_log'))
+    const isOfTable = node['Relation Name'] === table
+    if (isOfTable || String(node['Index Name']).startsWith(table))
       read +=
         (Number(node['Actual Rows']) + Number(node['Rows Removed by Filter'] ?? 0)) *
         Number(node['Actual Loops'])
@@ -147,6 +150,43 @@ test('given a record that ends with many looks, then they are in no count, and a
   const asked = { first, last: first + got.width_ms - 1, width_ms: got.width_ms }
   const read = await rowsRead(context, auditCounts(ROOM, asked))
   assert.ok(read < 2 * BLOCK, `${read} rows`)
+})
+/** Stretches as a room has them after so many, each a minute long; its events are not there. */
+const longRoom = async ({ session }: Context, id: string, many: number): Promise<SpaceRef> => {
+  await session.exec(`INSERT INTO presence_audit_blocks SELECT 'post', '${id}', n * 128, n * 128 + 127,
+    '2026-01-01T00:00:00Z'::timestamptz + n * interval '1 minute', '2026-01-01T00:00:59Z'::timestamptz + n * interval '1 minute',
+    '{"MessagePosted": 100, "SessionJoined": 28}' FROM generate_series(0, ${many - 1}) AS n`)
+  const space: SpaceRef = { type: 'post', id }
+  for (let level = 1; level <= 5; level += 1)
+    while ((await session.run(widenBlocks(space, level).statement))[0]?.added === 200);
+  return space
+}
+test('given rooms of 500 and of 50,000 stretches, when the same number of spans is asked for, then about as many are gone through', async (context) => {
+  const { session, reads } = context
+  const gone: number[] = []
+  for (const many of [500, 50_000]) {
+    const space = await longRoom(context, `of/${many}`, many)
+    const answer = await reads.auditCounts({ space, from: null, to: null, buckets: 10 })()
+    if (answer._tag === 'Left') throw new Error(JSON.stringify(answer.left))
+    const counts = answer.right
+    const sum = counts.buckets.reduce((all, { counts: each }) => all + Number(each.MessagePosted), 0)
+    // A stretch that an edge divides would be counted by its events.
+    assert.ok(sum >= (many - 9) * 100 && sum <= many * 100, `${sum} of ${many} stretches`)
+    assert.is(counts.from, '2026-01-01T00:00:00.000Z')
+    const asked = { first: Date.parse(counts.from!), last: Date.parse(counts.to!), width_ms: counts.width_ms }
+    let all = 0
+    for (const query of [auditCounts(space, asked), auditSpan(space)])
+      for (const table of ['presence_audit_blocks', 'presence_audit_wide_blocks'])
+        all += await rowsRead(context, query, table)
+    gone.push(all)
+  }
+  // Nine edges, each through a part of every level; the longer room has two levels more.
+  assert.ok(gone[1]! < gone[0]! + 2 * 10 * 2 * WIDER, `${gone[0]} and ${gone[1]} rows`)
+  await session.transaction(async () => {
+    for (const statement of forgetBlocks()) await session.run(statement)
+  })
+  const [left] = await session.run(sql.unsafe`SELECT count(*)::int4 AS many FROM presence_audit_wide_blocks`)
+  assert.is(left?.many, 0)
 })
 
 test.run()

@@ -1,8 +1,9 @@
 /** Counts rooms' events by stretches as rooms go on (`projections/audit/counts.ts`), so that whoever looks at the timeline of a
  *  large room does not wait for it. Whatever this misses is counted by the first look. */
+import * as E from 'fp-ts/lib/Either.js'
 import { connectSession } from '../../../adapters/postgres/session.ts'
 import type { SpaceRef } from '../../../domain/names.ts'
-import { BLOCK, countBlocks } from '../../../projections/audit/counts.ts'
+import { BLOCK, countRoom } from '../../../projections/audit/counts.ts'
 import { spaceMapKey } from '../../../projections/projection.ts'
 import type { Noticed } from './stream-follower.ts'
 
@@ -37,10 +38,11 @@ export const keepBlocks = ({
     try {
       for (const [key, space] of due) {
         due.delete(key)
-        for (let more = true; more && !stopped; ) {
-          const [row] = await session.run(countBlocks(space).statement)
-          more = row?.more === true
-        }
+        await countRoom(space, async ({ statement, row }) => {
+          if (stopped) return null
+          const found = row.decode((await session.run(statement))[0])
+          return E.isRight(found) ? found.right : null
+        })
         if (stopped) return
       }
     } finally {

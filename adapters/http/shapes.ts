@@ -144,6 +144,13 @@ const spaceNamed = {
   owner: orNull(text()),
   visibility: text({ enum: ['public', 'private'] }),
   active_users: whole(),
+  voice_route: orNull(
+    text({
+      enum: ['mesh', 'sfu'],
+      description:
+        'How the voice of the main room goes (of the room that was asked for, in the answer to a join); null for one who may not enter.',
+    }),
+  ),
   ...SETTINGS,
 }
 export const Space = shape('Space', {
@@ -160,7 +167,11 @@ export const Space = shape('Space', {
 export const JoinedSpace = shape('JoinedSpace', spaceNamed)
 export const roleOrNull = orNull(role)
 
-export const Subroom = shape('Subroom', { subspace, active_users: whole() })
+export const Subroom = shape('Subroom', {
+  subspace,
+  active_users: whole(),
+  voice_route: orNull(text({ enum: ['mesh', 'sfu'], description: 'Null for one who may not enter.' })),
+})
 
 export const GrantedPermission = shape('GrantedPermission', {
   user_account: account,

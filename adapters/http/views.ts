@@ -1,6 +1,6 @@
 /** Spaces and callers as the API shows them. */
 import type { Caller } from '../../domain/identity.ts'
-import type { SpaceRef } from '../../domain/names.ts'
+import { MAIN, type SpaceRef } from '../../domain/names.ts'
 import type { Accepted } from '../../domain/ports.ts'
 import { settingsIn } from '../../domain/settings.ts'
 import { marksIn, shownMarks } from '../../domain/space/session.ts'
@@ -28,6 +28,10 @@ export const capacityOf = (used: number, total: number) => ({
   available: Math.max(0, total - used),
   premiumBonus: 0,
 })
+
+/** Through an SFU, or from browser to browser. */
+export const voiceRouteOf = ({ state }: VisibleSpace, subspace: string): 'sfu' | 'mesh' =>
+  state.routes.has(subspace) ? 'sfu' : 'mesh'
 
 const named = (space: SpaceRef, of: VisibleSpace) => ({
   space_type: space.type,
@@ -61,13 +65,15 @@ export const spaceView = (
     position: positions.get(user.session_id) ?? user.position,
     ...shownMarks(marksIn({ ...user.marks, voice: user.voice_enabled })),
   })),
+  voice_route: users === null ? null : voiceRouteOf(of, MAIN),
   ...settingsIn(row ?? of.state.settings),
   created_at: row?.created_at ?? null,
 })
 
 /** A space from the log's own state, for somebody who has just been let in. */
-export const spaceNow = (of: VisibleSpace): Readonly<Record<string, unknown>> => ({
+export const spaceNow = (of: VisibleSpace, subspace: string): Readonly<Record<string, unknown>> => ({
   ...named(of.space, of),
   active_users: of.state.sessions.size,
+  voice_route: voiceRouteOf(of, subspace),
   ...settingsIn(of.state.settings),
 })

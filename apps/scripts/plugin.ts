@@ -45,8 +45,9 @@ const libraryAt = (name: string, file: string): ClientScript => {
   return made
 }
 
-/** Inline scripts of a page may run, and no others: as their digests, which the policy names. */
-const policyFor = (page: string): string => {
+/** Inline scripts of a page may run, and no others: as their digests, which the policy names. `sfuUrl`: LiveKit's, if there
+ *  is one, whose client asks over HTTP too, for instance whether the server is of an older version. */
+const policyFor = (page: string, sfuUrl: string | null): string => {
   const inline = [...page.matchAll(/<script(?: type="module")?>([\s\S]*?)<\/script>/g)].map(
     ([, text = '']) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`,
   )
@@ -58,7 +59,7 @@ const policyFor = (page: string): string => {
     "style-src 'self' 'unsafe-inline'",
     "img-src 'self' data: blob:",
     "media-src 'self' blob:",
-    "connect-src 'self' ws: wss: data: blob:",
+    `connect-src 'self' ws: wss: data: blob:${sfuUrl === null ? '' : ` ${sfuUrl.replace(/^ws/, 'http')}`}`,
     "worker-src 'self' blob:",
     "object-src 'none'",
     "base-uri 'self'",
@@ -68,8 +69,8 @@ const policyFor = (page: string): string => {
 /** The client of LiveKit, as its makers publish it (Apache 2.0), under a path of ours: loaded only in a room whose voice goes there. */
 const LIVEKIT = 'livekit-client/dist/livekit-client.esm.mjs'
 
-/** Register it beside the API, in a scope of its own. */
-export const clientScripts = (app: FastifyInstance): void => {
+/** Register it beside the API, in a scope of its own. `sfuUrl`: where browsers reach LiveKit, if there is one. */
+export const clientScripts = (app: FastifyInstance, sfuUrl: string | null = null): void => {
   for (const path of Object.keys(SCRIPTS) as ScriptPath[])
     app.get(path, hidden, async (request, reply) => sendScript(request, reply, await scriptAt(path)))
   app.get('/presence-livekit.mjs', hidden, (request, reply) =>
@@ -81,7 +82,7 @@ export const clientScripts = (app: FastifyInstance): void => {
     )
   for (const name of readdirSync(PAGES).filter((file) => file.endsWith('.html'))) {
     const page = readFileSync(join(PAGES, name), 'utf8')
-    const policy = policyFor(page)
+    const policy = policyFor(page, sfuUrl)
     const show = (_request: FastifyRequest, reply: FastifyReply) =>
       reply
         .type('text/html; charset=utf-8')

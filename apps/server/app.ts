@@ -79,13 +79,13 @@ const momentsOf = ({ log, past, vault }: Machines) =>
   })
 
 /** The pages that come with the server. */
-const servePages = async (http: FastifyInstance, { hive }: Config): Promise<void> => {
+const servePages = async (http: FastifyInstance, { hive }: Config, sfuUrl: string | null): Promise<void> => {
   const hiveStandIn = hive.standIn ? (hive.nodes[0] ?? null) : null
   await http.register(async (scope) => {
     startPage(scope, { hiveStandIn })
     consolePage(scope)
   })
-  await http.register(async (scope) => clientScripts(scope))
+  await http.register(async (scope) => clientScripts(scope, sfuUrl))
 }
 
 const socketsOn = (
@@ -231,7 +231,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     health: () => laterHealth.get()(),
   }
   const http = await createHttp(httpDeps)
-  await servePages(http, config)
+  await servePages(http, config, machines.sfu?.url ?? null)
   await http.ready()
 
   const serving: Serving = { config, commands, node, metrics, logger }

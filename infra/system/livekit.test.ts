@@ -130,6 +130,17 @@ test('given a room whose voice goes from browser to browser, then nobody gets a 
   const listener = await enter(context)
   people.push(listener)
   await people[0]!.until('voice-route', ({ via }) => via === 'sfu')
+  const at = '/spaces/global/lobby'
+  const { space } = await asAlice(context, 'GET', at)
+  const { subrooms } = await asAlice(context, 'GET', `${at}/subrooms`)
+  assert.equal([space.voice_route, subrooms[0].voice_route], ['sfu', 'sfu'])
+  const moment = await asAlice(context, 'GET', `${at}/at?time=${new Date().toISOString()}`)
+  assert.equal(
+    moment.voice_routes.map(({ subspace, voice_route }: Json) => [subspace, voice_route]),
+    [['main', 'sfu']],
+  )
+  const before = await asAlice(context, 'GET', `${at}/at?revision=5`)
+  assert.equal(before.voice_routes, [])
   const [speaks, listens] = [await ask(people[0]!, 'voice-connect'), await ask(listener, 'voice-connect')]
   assert.equal(
     [speaks.ok, speaks.sfu, speaks.url, speaks.room, speaks.may_speak],
@@ -248,6 +259,11 @@ test('given a browser in such a room, then it loads LiveKit’s own client from 
     )
   }
   assert.ok(subjects.includes(own), `${livekit.doors.length} came`)
+  // LiveKit's client asks an older server over HTTP before it connects: the page's policy must let it.
+  for (const path of ['/', '/examples/', '/examples/chat.html']) {
+    const policy = (await fetch(`${product.endpoints().url}${path}`)).headers.get('content-security-policy')
+    assert.ok(policy?.includes(` ${livekit.url.replace(/^ws/, 'http')}`), `${path}: ${policy}`)
+  }
   const script = await fetch(`${product.endpoints().url}/presence-livekit.mjs`)
   assert.is(script.status, 200)
   await page.close()

@@ -1,7 +1,6 @@
 /** Voices between pages of a test: who visits a room, what arrives there, and for how long after somebody was silenced. */
 import * as assert from 'uvu/assert'
 import type { Browser, Page } from './browser.ts'
-import type { Embedded } from './embedded.ts'
 
 /** Milliseconds after a mute is on the log in which the last packet of the muted may arrive. */
 const SILENT_WITHIN_MS = 300
@@ -43,7 +42,10 @@ const watch = (policy: 'relay' | 'all') => `
     void again()
   }`
 
-type Visiting = { readonly browser: Browser; readonly product: Embedded }
+type Visiting = {
+  readonly browser: Browser
+  readonly product: { readonly endpoints: () => { readonly url: string } }
+}
 /** A page of the product in a context of its own, whose connections are known. */
 export const open = async (
   { browser, product }: Visiting,

@@ -124,6 +124,8 @@ export const momentView = (moment: Moment) => {
       until: place.until,
       event: refView(refs.queue.get(place.subject)),
     })),
+    /** The rooms whose voice went through an SFU, and since when; in all others it went from browser to browser. */
+    voice_routes: [...state.routes].map(([subspace, { since }]) => ({ subspace, voice_route: 'sfu', since })),
     permissions: [...state.grants].map(([user_account, grant]) => ({
       user_account,
       permission: grant.permission,

@@ -189,6 +189,7 @@ const at = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
       present: 'array',
       seats_held: 'array',
       queue: 'array',
+      voice_routes: 'array',
       permissions: 'array',
       bans: 'array',
       mutes: 'array',

@@ -23,7 +23,7 @@ import { mount, WRITTEN } from '../endpoint.ts'
 import { orTell, tellInvalid } from '../errors.ts'
 import * as shapes from '../shapes.ts'
 import { needNoService, SpaceParams, seen, spaceOf } from '../space-gate.ts'
-import { capacityOf, identityOf, spaceNow, spaceView, written } from '../views.ts'
+import { capacityOf, identityOf, spaceNow, spaceView, voiceRouteOf, written } from '../views.ts'
 import { turnFor } from './turn.ts'
 
 export const Paging = { limit: optional(Limit), cursor: optional(Text) }
@@ -164,7 +164,7 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
       const session = deps.auth.tokenFor(who)
       return {
         ...written(accepted),
-        space: spaceNow(of),
+        space: spaceNow(of, subspace),
         subspace,
         identity: identityOf(who.caller),
         session_token: session.token,
@@ -190,7 +190,11 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
       ])
       const rooms = orTell(subrooms)
       // For people who may not enter, a space with people in it looks empty.
-      return { subrooms: E.isRight(of.access.mayEnter) ? rooms : [{ subspace: MAIN, active_users: 0 }] }
+      return {
+        subrooms: E.isRight(of.access.mayEnter)
+          ? rooms.map((room) => ({ ...room, voice_route: voiceRouteOf(of, room.subspace) }))
+          : [{ subspace: MAIN, active_users: 0, voice_route: null }],
+      }
     },
   })
 }

@@ -129,7 +129,7 @@ type LiveKitRoom = {
   }
   readonly on: (event: string, listener: (...given: never[]) => void) => void
   readonly connect: (url: string, token: string, options: Json) => Promise<void>
-  readonly disconnect: () => Promise<void>
+  readonly disconnect: (stopTracks: boolean) => Promise<void>
 }
 
 class LiveKitVoice implements SfuVoice {
@@ -162,7 +162,8 @@ class LiveKitVoice implements SfuVoice {
   }
   close(): void {
     this.#isClosed = true
-    void this.#room.disconnect().catch(() => {})
+    // The microphone goes on: from here the voice goes elsewhere.
+    void this.#room.disconnect(false).catch(() => {})
   }
   async #send(): Promise<void> {
     const { localParticipant } = this.#room

@@ -18,6 +18,7 @@ import { until } from '../testing/until.ts'
 type Context = { product: Embedded; pool: pg.Pool }
 // biome-ignore lint/suspicious/noExplicitAny: of whatever shape
 type Json = any
+const KILLS = Number(process.env.MOTION_KILLS ?? 1)
 const test = suite<Context>('motion that is kept, and kill -9')
 const ROOT = join(import.meta.dirname, '../..')
 const SPACE = '/api/spaces/global/lobby'
@@ -125,7 +126,7 @@ test('given a server that keeps motion, when it is killed outright in a block an
   await until('it is on the log', async () => (await keptOnLog(product)).length === 1)
 
   // Killed as soon as a block's sections are stored: the log may have it or not.
-  for (let kill = 0; kill < 3; kill += 1) {
+  for (let kill = 0; kill < KILLS; kill += 1) {
     const before = await sections(pool)
     const those = await moving(product, 15, always)
     for (const { ws } of those) ws.close()

@@ -28,6 +28,7 @@ import { until } from '../testing/until.ts'
 
 const live = suite('a rebuild under load')
 /** How long the log is, how many commands a second go on meanwhile, and how many readers ask without a pause. */
+const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env
 const EVENTS = Number(process.env.REBUILD_EVENTS ?? 3_000)
 const RATE = Number(process.env.REBUILD_RATE ?? 50)
 const READERS = Number(process.env.REBUILD_READERS ?? 2)
@@ -272,7 +273,7 @@ const read = (url: string, urls: ReadonlyArray<string>, headers: Readonly<Record
 const rebuildByHand = async (env: Readonly<Record<string, string>>) => {
   const child = spawn(process.execPath, [CLI, 'rebuild', '--compare'], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env.PATH ?? '', NODE_ENV: 'test', ...env },
+    env: { PATH, NODE_COMPILE_CACHE, NODE_ENV: 'test', ...env },
   })
   process.once('exit', () => child.kill('SIGKILL'))
   let output = ''

@@ -28,6 +28,7 @@ const LONGEST_START_MS = 120_000
 /** The spare place must not see the rest of the environment, or it would follow and call other systems like this one. */
 const environment = (more: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv => ({
   PATH: process.env.PATH,
+  NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
   HOME: process.env.HOME,
   TMPDIR: process.env.TMPDIR,
   NODE_ENV: 'development',

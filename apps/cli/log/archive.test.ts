@@ -23,6 +23,7 @@ import { audit } from '../audit/command.ts'
 import { runCommand } from '../dispatcher.ts'
 import { log } from './command.ts'
 
+const { PATH, NODE_COMPILE_CACHE } = process.env
 const KILLS = Number(process.env.ARCHIVE_KILLS ?? 1)
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 const STAGES = ['writing', 'checking', 'recorded', 'cutting', 'cut']
@@ -56,7 +57,7 @@ const presence = async ([name, ...args]: ReadonlyArray<string>): Promise<Ended> 
 const killed = async (rooms: Rooms, args: ReadonlyArray<string>, kill: number | string): Promise<Ended> => {
   const child = spawn(process.execPath, [MAIN, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env.PATH, ...environment(rooms) },
+    env: { PATH, NODE_COMPILE_CACHE, ...environment(rooms) },
   })
   let said = ''
   for (const stream of [child.stdout, child.stderr])

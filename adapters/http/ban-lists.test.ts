@@ -4,34 +4,12 @@ import pg from 'pg'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createListKeeper } from '../../apps/commands/ban-lists.ts'
+import { ask, done, type Json } from '../../infra/testing/calls.ts'
 import { type TestHttp, testHttp } from '../../infra/testing/http.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: whatever the server sent; the test says what it must be
-type Json = any
 const test = suite<{ http: TestHttp }>('ban lists over REST')
 const [ROOM, OTHER] = ['/api/spaces/post/alice/my-post', '/api/spaces/post/alice/my-360-photo']
 
-const ask = async (
-  { app, bearer, clock }: TestHttp,
-  call: string,
-  who: string,
-  payload?: object,
-): Promise<Json> => {
-  clock.ms += 1_000
-  const [method, url = ''] = call.split(' ') as ['GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH', string]
-  const answer = await app.inject({
-    method,
-    url,
-    headers: bearer(who),
-    ...(payload === undefined ? {} : { payload }),
-  })
-  return { status: answer.statusCode, ...JSON.parse(answer.body) }
-}
-const done = async (...asked: Parameters<typeof ask>): Promise<Json> => {
-  const answer = await ask(...asked)
-  assert.is(answer.status, 200, `${asked[1]}: ${answer.error}`)
-  return answer
-}
 const keeping = ({ commands, deps, clock }: TestHttp) => ({
   commands,
   models: deps.readModels,

@@ -2,6 +2,7 @@
  *  the caller may read them. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { done, type Json } from '../../infra/testing/calls.ts'
 import { testHttp } from '../../infra/testing/http.ts'
 import { until } from '../../infra/testing/until.ts'
 
@@ -9,20 +10,9 @@ const test = suite('the feed')
 const http = await testHttp()
 const url = await http.app.listen({ host: '127.0.0.1', port: 0 })
 const as = (account: string): Record<string, string> => ({ ...http.bearer(account) })
-// biome-ignore lint/suspicious/noExplicitAny: of whatever shape
-type Json = any
 
-const send = async (method: 'PUT' | 'POST' | 'DELETE', path: string, who: object, body?: object) => {
-  const response = await http.app.inject({
-    method,
-    url: path,
-    headers: { ...who },
-    ...(body === undefined ? {} : { payload: body }),
-  })
-  assert.is(response.statusCode, 200, response.body)
-  http.clock.ms += 1_000
-  return response.json()
-}
+const send = (method: 'PUT' | 'POST' | 'DELETE', path: string, who: object, body?: object): Promise<Json> =>
+  done(http, `${method} ${path}`, who, body)
 const say = (space: string, content: string, who = 'bob') =>
   send('POST', `/api/chat/${space}/messages`, as(who), { content })
 

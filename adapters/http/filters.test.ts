@@ -1,36 +1,13 @@
 /** Filters over REST: setting them, what they hold, mute and report, what moderators do about it, and why; nobody else learns of it. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { ask, done, type Json } from '../../infra/testing/calls.ts'
 import { type TestHttp, testHttp } from '../../infra/testing/http.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: whatever the server sent; the test says what it must be
-type Json = any
 const test = suite<{ http: TestHttp }>('filters over REST')
 const ROOM = '/api/spaces/post/alice/my-post'
 const CHAT = '/api/chat/post/alice/my-post/messages'
 
-/** `call`: a method and a path. alice owns the room, maria moderates it, dave writes. */
-const ask = async (
-  { app, bearer, clock }: TestHttp,
-  call: string,
-  who: string,
-  payload?: object,
-): Promise<Json> => {
-  clock.ms += 1_000
-  const [method, url = ''] = call.split(' ') as ['GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH', string]
-  const answer = await app.inject({
-    method,
-    url,
-    headers: bearer(who),
-    ...(payload === undefined ? {} : { payload }),
-  })
-  return { status: answer.statusCode, ...JSON.parse(answer.body) }
-}
-const done = async (...asked: Parameters<typeof ask>): Promise<Json> => {
-  const answer = await ask(...asked)
-  assert.is(answer.status, 200, `${asked[1]}: ${answer.error}`)
-  return answer
-}
 const contents = async (http: TestHttp, who = 'dave'): Promise<ReadonlyArray<string>> => {
   await http.settled()
   return (await done(http, `GET ${CHAT}`, who)).messages.map(({ content }: Json) => content)

@@ -2,6 +2,7 @@
 import pg from 'pg'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { done, type Json } from '../../infra/testing/calls.ts'
 import { testHttp } from '../../infra/testing/http.ts'
 
 const test = suite('long answers')
@@ -12,16 +13,8 @@ await db.connect()
 const DOCUMENT = '/api/spaces/document/2'
 const as = (account: string): Record<string, string> => ({ ...http.bearer(account) })
 
-const send = async (method: 'PUT' | 'POST' | 'DELETE', path: string, who: object, body?: object) => {
-  const response = await http.app.inject({
-    method,
-    url: path,
-    headers: { ...who },
-    ...(body === undefined ? {} : { payload: body }),
-  })
-  assert.is(response.statusCode, 200, response.body)
-  http.clock.ms += 1_000
-}
+const send = (method: 'PUT' | 'POST' | 'DELETE', path: string, who: object, body?: object): Promise<Json> =>
+  done(http, `${method} ${path}`, who, body)
 
 type Watching = {
   /** Resolves once something has arrived. */

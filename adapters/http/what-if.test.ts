@@ -2,36 +2,14 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { ask, done, type Json } from '../../infra/testing/calls.ts'
 import { type TestHttp, testHttp } from '../../infra/testing/http.ts'
 import { whatIf } from '../../projections/history/what-if/what-if.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: whatever the server sent; the test says what it must be
-type Json = any
 const test = suite<{ http: TestHttp }>('what if over REST')
 const ROOM = '/api/spaces/post/alice/my-post'
 const CHAT = '/api/chat/post/alice/my-post/messages'
 
-const ask = async (
-  { app, bearer, clock }: TestHttp,
-  call: string,
-  who: string,
-  payload?: object,
-): Promise<Json> => {
-  clock.ms += 1_000
-  const [method, url = ''] = call.split(' ') as ['GET' | 'POST' | 'PUT' | 'DELETE', string]
-  const answer = await app.inject({
-    method,
-    url,
-    headers: bearer(who),
-    ...(payload === undefined ? {} : { payload }),
-  })
-  return { status: answer.statusCode, ...JSON.parse(answer.body) }
-}
-const done = async (...asked: Parameters<typeof ask>): Promise<Json> => {
-  const answer = await ask(...asked)
-  assert.is(answer.status, 200, `${asked[1]}: ${answer.error}`)
-  return answer
-}
 const SPAN = { from: '2020-01-01', to: '2099-01-01' }
 
 test.before(async (context) => {

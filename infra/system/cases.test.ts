@@ -8,6 +8,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { transparencyOf } from '../../apps/operations/transparency/from-log.ts'
 import { inWords } from '../../projections/transparency/report.ts'
+import { enter, type Json } from '../testing/calls.ts'
 import { testHttp } from '../testing/http.ts'
 
 const test = suite('cases')
@@ -17,8 +18,6 @@ const SPACE = { type: 'post', id: 'alice/my-360-photo' } as const
 const ROOM = '/api/spaces/post/alice/my-360-photo'
 const CHAT = '/api/chat/post/alice/my-360-photo/messages'
 
-// biome-ignore lint/suspicious/noExplicitAny: whatever the server sent; the test says what it must be
-type Json = any
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH'
 /** alice owns the room, erin and frank moderate it, carol reports, dave is reported, heidi is a stranger. */
 const headersOf = (who: string) => (who.startsWith('guest:') ? http.guest(who) : http.bearer(who))
@@ -42,21 +41,7 @@ const done = async (...asked: Parameters<typeof ask>): Promise<Json> => {
   assert.is(answer.status, 200, `${asked[1]} ${asked[2]}: ${answer.error}`)
   return answer
 }
-const joined = async (account: string): Promise<string> => {
-  const sessionId = `${account}-session`
-  const rest = {
-    socketId: `${account}-socket`,
-    subspace: 'main',
-    position: null,
-    avatarData: null,
-    boot: 'b',
-  }
-  const command = { type: 'JoinSpace', sessionId, ...rest } as const
-  const by = { kind: 'account', id: account } as const
-  const outcome = await http.commands.space({ by, space: SPACE, id: crypto.randomUUID(), command })()
-  assert.is(outcome._tag, 'Right')
-  return sessionId
-}
+const joined = (account: string): Promise<string> => enter(http, SPACE, account)
 const story: { message: string; caseId: string; position: string } = { message: '', caseId: '', position: '' }
 const caseAt = (path = '') => `${ROOM}/cases/${story.caseId}${path}`
 /** The one case that the queue shows. */

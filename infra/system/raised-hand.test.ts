@@ -9,6 +9,7 @@ import * as assert from 'uvu/assert'
 import { exportBundleTo } from '../../apps/operations/export/bundle.ts'
 import { checkBundle } from '../../projections/proof/check-bundle.ts'
 import { verifierOf } from '../../projections/proof/note.ts'
+import { ask as call, enter, type Json } from '../testing/calls.ts'
 import { SIGNER, testHttp } from '../testing/http.ts'
 import { memoryLog } from '../testing/memory-log.ts'
 import { ALICES_POST as POST, testNode } from '../testing/sockets.ts'
@@ -19,28 +20,9 @@ test.after(() => http.close())
 const SPACE = { type: 'post', id: 'alice/my-360-photo' } as const
 const ROOM = '/api/spaces/post/alice/my-360-photo'
 
-// biome-ignore lint/suspicious/noExplicitAny: whatever the server sent; the test says what it must be
-type Json = any
-const ask = async (method: 'GET' | 'PUT' | 'DELETE', url: string, who: string): Promise<Json> => {
-  http.clock.ms += 1_000
-  const { statusCode: status, body } = await http.app.inject({ method, url, headers: http.bearer(who) })
-  return { status, ...JSON.parse(body) }
-}
-const joined = async (account: string): Promise<string> => {
-  const sessionId = `${account}-session`
-  const rest = {
-    socketId: `${account}-socket`,
-    subspace: 'main',
-    position: null,
-    avatarData: null,
-    boot: 'b',
-  }
-  const command = { type: 'JoinSpace', sessionId, ...rest } as const
-  const by = { kind: 'account', id: account } as const
-  const outcome = await http.commands.space({ by, space: SPACE, id: crypto.randomUUID(), command })()
-  assert.is(outcome._tag, 'Right')
-  return sessionId
-}
+const ask = (method: 'GET' | 'PUT' | 'DELETE', url: string, who: string): Promise<Json> =>
+  call(http, `${method} ${url}`, who)
+const joined = (account: string): Promise<string> => enter(http, SPACE, account)
 
 test('given people in a room, when hands are raised and lowered over REST, then tables, audit log, past moments and bundle have it', async () => {
   const [bob, carol] = [await joined('bob'), await joined('carol')]

@@ -19,7 +19,7 @@ export type ContentOptions = {
   readonly clock: Clock
   /** Looks up communities. Without it there are none. */
   readonly hive?: Pick<Hive, 'community'> & Partial<Pick<Hive, 'post'>>
-  /** Cached at most this long, even if no change is heard. Default 60 s. */
+  /** Cached at most this long, even if no change is heard. Default 60 s. So often listeners hear of every space if Hive is asked. */
   readonly cacheMs?: number
   /** Looks up Hive posts that the tables do not have, if no primary is followed. */
   readonly hivePosts?: boolean
@@ -194,6 +194,9 @@ export const createContent = async (options: ContentOptions): Promise<ContentTab
     return Date.now() < strugglesUntil ? known.record : orCached(ask(key, space), known)
   }
 
+  // Hive announces nothing: those who are in a room of a post there are looked at again each time that its entry has aged.
+  const again = hivePosts === null ? undefined : setInterval(() => tell(null), cacheMs).unref()
+
   await waitAtMost(options.startMs ?? 5_000, listener.ready)
 
   return {
@@ -215,6 +218,7 @@ export const createContent = async (options: ContentOptions): Promise<ContentTab
     },
     hearing: listener,
     stop: async () => {
+      clearInterval(again)
       hearers.clear()
       await listener.stop()
       await pool.end()

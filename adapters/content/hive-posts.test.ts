@@ -52,6 +52,19 @@ test('given a post that its community muted, then it is accessible only to its a
   assert.is((await facts('gina/muted', account('gina'))).role, 'owner')
 })
 
+test('given Hive, which announces nothing, then listeners hear of every space again and again', async () => {
+  const options = { url: database.url, systemAdmins: [], clock, hive, cacheMs: 10 }
+  const often = await createContent({ ...options, hivePosts: true })
+  let heard = 0
+  await new Promise<void>((resolve) => {
+    often.onChange?.((space) => {
+      heard += space === null ? 1 : 0
+      if (heard === 3) resolve()
+    })
+  })
+  await often.stop()
+})
+
 test('given a post that is in the table, then the table counts and no node is asked', async () => {
   node.setPost('gina/both', {})
   await db.query("INSERT INTO posts (author, permlink, hidden) VALUES ('gina', 'both', true)")

@@ -54,7 +54,7 @@ export const variables = {
   ),
   CONTENT_ACCESS_MS: variable(
     c.wholeNumber(0, 600_000),
-    'Milliseconds between looks at what a primary that is polled has closed lately, at least; 0: only polls find it.',
+    'Milliseconds between looks at what a primary that is polled has closed or taken away, at least; 0: only polls find it.',
   ),
   CONTENT_SWEEP_HOUR: variable(
     c.wholeNumber(0, 23),

@@ -50,7 +50,7 @@ export const TABLES: Readonly<Record<TableName, ContentTable>> = {
     name: 'collaboration_permissions',
     key: ['document_id', 'user_account'],
     columns: { document_id: 'text', user_account: 'text', permission: 'text' },
-    access: [],
+    access: ['permission'],
   },
 }
 

@@ -1,17 +1,20 @@
-/** At a primary that is polled, looks often for what was closed lately, so that its visitors are out within a second even while a
- *  poll reads much. */
+/** At a primary that is polled, looks often at the rows of rooms that somebody is in and at what was closed lately, so that visitors who
+ *  lost access are out within a second even while a poll reads much. */
 import type pg from 'pg'
 import type { RawRow } from '../../../adapters/content/primary/codec.ts'
 import type { PrimaryTable } from '../../../adapters/content/primary/columns.ts'
+import { changesThere, occupiedRows } from '../../../adapters/content/primary/occupied.ts'
 import { closedLately } from '../../../adapters/content/primary/poll.ts'
 import { note } from '../../../adapters/content/primary/record.ts'
-import { storeChanges } from '../../../adapters/content/primary/store.ts'
-import { TABLES } from '../../../adapters/content/primary/tables.ts'
+import { type RowChange, storeChanges, type Taken } from '../../../adapters/content/primary/store.ts'
+import { TABLES, type TableName } from '../../../adapters/content/primary/tables.ts'
 import { type FollowRun, inTransaction, tellSkipped } from './following.ts'
 
 /** A row's time is when its transaction began, so what changed up to this long (ms) before the last look is read again. */
 const OVERLAP_MS = 2_000
-/** After each look it rests this many times as long as that took, at most so long (ms): a slow primary is asked seldom. */
+/** After a look for which the primary took longer than this (ms) it rests so many times as long, at most `LONGEST_REST_MS`: a slow
+ *  primary is asked seldom. */
+const LONG_MS = 200
 const SHARE = 4
 const LONGEST_REST_MS = 5_000
 /** Rows that were stored are remembered for this long (ms), longer than a poll may take. */
@@ -32,31 +35,63 @@ export type AccessWatch = {
   readonly stop: () => Promise<void>
 }
 
-const keyOf = (table: PrimaryTable, raw: RawRow): string =>
-  JSON.stringify([table.name, ...TABLES[table.name].key.map((name) => raw[name])])
+const keyOf = (table: TableName, raw: RawRow): string =>
+  JSON.stringify([table, ...TABLES[table].key.map((name) => raw[name])])
+
+/** What decides who may enter, and its time. */
+const saidBy = (table: TableName, raw: RawRow | null): string =>
+  JSON.stringify(raw && [raw.updated_at, ...TABLES[table].access.map((name) => raw[name])])
 
 /** `every`: milliseconds between looks, at least; 0 for none. */
 export const watchAccess = (run: FollowRun, every: number): AccessWatch => {
-  const stored = new Map<string, number>()
+  /** When a look stored a row, and what it said of who may enter. */
+  const stored = new Map<string, { readonly at: number; readonly said: string }>()
   let reading: { readonly since: number; isOver: boolean } | null = null
   let isOver = every === 0 || run.signal.aborted
   let wake = (): void => {}
 
-  const store = async (table: PrimaryTable, raws: ReadonlyArray<RawRow>): Promise<void> => {
-    if (raws.length === 0) return
-    const taken = await inTransaction(run.here, async () => {
-      const done = await storeChanges(
-        run.here,
-        raws.map((after) => ({ table: table.name, before: null, after })),
-      )
-      if (done.changed > 0) await note(run.here, { heardAt: new Date() }, done)
-      return done
-    })
+  const store = async (changes: ReadonlyArray<RowChange>): Promise<Taken> => {
+    const done = await storeChanges(run.here, changes)
+    if (done.changed > 0) await note(run.here, { heardAt: new Date() }, done)
+    return done
+  }
+  const told = (changes: ReadonlyArray<RowChange>, taken: Taken): void => {
     if (taken.changed > 0) tellSkipped(run.logger, taken)
-    for (const raw of raws) stored.set(keyOf(table, raw), performance.now())
+    for (const { table, before, after } of changes)
+      stored.set(keyOf(table, after ?? before ?? {}), { at: performance.now(), said: saidBy(table, after) })
+  }
+  /** Milliseconds that the primary took for the questions of one look. */
+  let primaryMs = 0
+  const asking = async <A>(ask: () => Promise<A>): Promise<A> => {
+    const from = performance.now()
+    const answer = await ask()
+    primaryMs += performance.now() - from
+    return answer
+  }
+  /** Posts and documents that were closed since `ms` milliseconds ago, whether anybody is in them or not. */
+  const takeClosed = async (client: pg.Client, ms: number): Promise<void> => {
+    for (const table of run.primary.tables) {
+      const raws = await asking(() => closedLately(client, table, ms))
+      // What an earlier look stored need not be stored again, unless a reading may undo it.
+      const fresh = raws.filter(
+        (raw) => reading !== null || stored.get(keyOf(table.name, raw))?.said !== saidBy(table.name, raw),
+      )
+      if (fresh.length === 0) continue
+      const changes = fresh.map((after) => ({ table: table.name, before: null, after }))
+      told(changes, await inTransaction(run.here, () => store(changes)))
+    }
+  }
+  /** In one transaction here, so that nothing newer that a poll reads meanwhile is stored before it. */
+  const takeOccupied = async (client: pg.Client): Promise<void> => {
+    const { changes, taken } = await inTransaction(run.here, async () => {
+      const occupied = await occupiedRows(run.here)
+      const differing = await asking(() => changesThere(client, run.primary.tables, occupied))
+      return { changes: differing, taken: await store(differing) }
+    })
+    told(changes, taken)
   }
   const forgetOld = (now: number): void => {
-    for (const [key, at] of stored) {
+    for (const [key, { at }] of stored) {
       if (now - at < REMEMBER_MS) break
       stored.delete(key)
     }
@@ -69,13 +104,13 @@ export const watchAccess = (run: FollowRun, every: number): AccessWatch => {
       // A reading that is over needs one more look: what it stored last was as old as its beginning.
       if (during?.isOver === true) reading = null
       const since = Math.min(lastAt, during?.since ?? lastAt)
-      for (const table of run.primary.tables)
-        await store(table, await closedLately(client, table, from - since + OVERLAP_MS))
+      primaryMs = 0
+      await takeOccupied(client)
+      await takeClosed(client, from - since + OVERLAP_MS)
       lastAt = from
       forgetOld(from)
-      const took = performance.now() - from
       await Promise.race([
-        run.rest(Math.max(every, Math.min(LONGEST_REST_MS, SHARE * took))),
+        run.rest(primaryMs < LONG_MS ? every : Math.max(every, Math.min(LONGEST_REST_MS, SHARE * primaryMs))),
         new Promise<void>((resolve) => {
           wake = resolve
         }),
@@ -90,7 +125,7 @@ export const watchAccess = (run: FollowRun, every: number): AccessWatch => {
 
   return {
     notOlder: (table, raws, readAt) =>
-      raws.filter((raw) => (stored.get(keyOf(table, raw)) ?? Number.NEGATIVE_INFINITY) < readAt),
+      raws.filter((raw) => (stored.get(keyOf(table.name, raw))?.at ?? Number.NEGATIVE_INFINITY) < readAt),
     during: async (read) => {
       const began = { since: performance.now(), isOver: false }
       reading = began

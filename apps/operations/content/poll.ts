@@ -1,7 +1,7 @@
 /** Follows a primary without replication: asks repeatedly what changed, and reads everything once a night. */
 import type { PrimaryTable } from '../../../adapters/content/primary/columns.ts'
 import { changedSince, countOf, digestOf, markNow, timesOf } from '../../../adapters/content/primary/poll.ts'
-import { note } from '../../../adapters/content/primary/record.ts'
+import { type Noted, note } from '../../../adapters/content/primary/record.ts'
 import { storeChanges } from '../../../adapters/content/primary/store.ts'
 import { type AccessWatch, watchAccess } from './access-watch.ts'
 import { type FollowRun, inTransaction, sweep, tellSkipped } from './following.ts'
@@ -23,9 +23,15 @@ const lastNight = (now: number, hour: number): number => {
 
 type Marks = Record<string, string>
 
+// The access watch uses the connection too, so each of these waits for its turn.
+const countHere = (run: FollowRun, table: string): Promise<number> =>
+  inTransaction(run.here, () => countOf(run.here, table))
+const noteHere = (run: FollowRun, noted: Noted): Promise<void> =>
+  inTransaction(run.here, () => note(run.here, noted))
+
 /** Reads all of some tables, as of one moment. */
 const sweepAll = async (run: FollowRun, tables: ReadonlyArray<PrimaryTable>, marks: Marks): Promise<void> => {
-  const { here, control } = run
+  const { control } = run
   await control.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
   const mark = await markNow(control)
   const digests = new Map<string, string>()
@@ -40,9 +46,9 @@ const sweepAll = async (run: FollowRun, tables: ReadonlyArray<PrimaryTable>, mar
     if (doubted.includes(table)) continue
     marks[table.name] = digests.get(table.name) ?? mark
     // Rows that can't be used here, or come twice, make no difference.
-    marks[`${table.name} more`] = String((counts.get(table.name) ?? 0) - (await countOf(here, table.name)))
+    marks[`${table.name} more`] = String((counts.get(table.name) ?? 0) - (await countHere(run, table.name)))
   }
-  await note(here, { marks, ...(doubted.length === 0 ? { sweptAt: new Date(run.now()) } : {}) })
+  await noteHere(run, { marks, ...(doubted.length === 0 ? { sweptAt: new Date(run.now()) } : {}) })
 }
 
 /** `between`: what else is due while much is read. */
@@ -80,7 +86,7 @@ const pollTable = async (
 }
 
 const hasOtherCount = async (run: FollowRun, table: PrimaryTable, marks: Marks): Promise<boolean> => {
-  const more = (await countOf(run.control, table.name)) - (await countOf(run.here, table.name))
+  const more = (await countOf(run.control, table.name)) - (await countHere(run, table.name))
   return String(more) !== marks[`${table.name} more`]
 }
 
@@ -101,7 +107,7 @@ const pollOnce = async (run: FollowRun, marks: Marks, watch: AccessWatch): Promi
 
 /** Ends when the primary may allow streaming by now (after `againMs`), or by throwing. */
 export const pollPrimary = async (run: FollowRun, reason: string, againMs: number | null): Promise<void> => {
-  await note(run.here, { way: 'polling', reason, copied: false })
+  await noteHere(run, { way: 'polling', reason, copied: false })
   const watch = watchAccess(run, run.accessMs)
   try {
     await pollUntil(run, againMs, watch)
@@ -111,7 +117,7 @@ export const pollPrimary = async (run: FollowRun, reason: string, againMs: numbe
 }
 
 const pollUntil = async (run: FollowRun, againMs: number | null, watch: AccessWatch): Promise<void> => {
-  const { here, primary, bookmark, now } = run
+  const { primary, bookmark, now } = run
   const began = now()
   const isKnown = bookmark.primaryId === primary.id
   const marks: Marks = isKnown ? { ...bookmark.marks } : {}
@@ -120,9 +126,9 @@ const pollUntil = async (run: FollowRun, againMs: number | null, watch: AccessWa
   while (!run.signal.aborted) {
     const from = now()
     if (sweptAt < lastNight(from, run.sweepHour)) {
-      await note(here, { state: 'copying' })
+      await noteHere(run, { state: 'copying' })
       await watch.during(() => sweepAll(run, primary.tables, marks))
-      await note(here, { primaryId: primary.id })
+      await noteHere(run, { primaryId: primary.id })
       sweptAt = now()
     }
     watch.check()
@@ -134,7 +140,7 @@ const pollUntil = async (run: FollowRun, againMs: number | null, watch: AccessWa
       for (const table of primary.tables)
         if (await hasOtherCount(run, table, marks)) await watch.during(() => sweepAll(run, [table], marks))
     }
-    await note(here, {
+    await noteHere(run, {
       marks,
       state: 'following',
       heardAt: new Date(),

@@ -2,7 +2,7 @@
  *  another version, one that can't be decoded, a half-written one or one of another history is ignored. */
 
 import { promisify } from 'node:util'
-import { gunzip, gzip } from 'node:zlib'
+import { gunzip, gunzipSync, gzip } from 'node:zlib'
 import * as E from 'fp-ts/lib/Either.js'
 import type { EventLog, Ids, RecordedEvent } from '../../domain/ports.ts'
 import type { Trouble } from './model.ts'
@@ -73,6 +73,22 @@ const bytesIn = (bodies: ReadonlyArray<unknown>): number =>
     0,
   )
 
+/** A packed body of at most so many bytes is unpacked at once: that takes a third of a millisecond less than on another
+ *  thread, which a room's first command would wait for. */
+const UNPACKED_AT_ONCE = 16_384
+const SHORT = 262_144
+
+/** Rejects what is not packed, or too long. */
+const unpacked = async (packed: Buffer): Promise<Buffer> => {
+  if (packed.length <= UNPACKED_AT_ONCE)
+    try {
+      return gunzipSync(packed, { maxOutputLength: SHORT })
+    } catch {
+      // It is longer than it seemed, or broken.
+    }
+  return promisify(gunzip)(packed, { maxOutputLength: LONGEST })
+}
+
 /** The snapshot whose last part is the first of these (newest first), or null if any of it is missing. */
 const completeAt = async (parts: ReadonlyArray<Part | null>): Promise<FoundSnapshot | null> => {
   const [end] = parts
@@ -88,7 +104,7 @@ const completeAt = async (parts: ReadonlyArray<Part | null>): Promise<FoundSnaps
     text += part.body
   }
   try {
-    const json = await promisify(gunzip)(Buffer.from(text, 'base64'), { maxOutputLength: LONGEST })
+    const json = await unpacked(Buffer.from(text, 'base64'))
     const snapshot = snapshotOf(JSON.parse(json.toString('utf8')))
     return snapshot && { snapshot, bytes: text.length }
   } catch {

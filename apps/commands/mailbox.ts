@@ -64,6 +64,9 @@ export type MailboxParts<State, Command, Event, Refusal, Beside> = {
 /** For each event a snapshot may take so many bytes, where the event takes 600 to 1,600: a larger one is made less often,
  *  so that all snapshots together stay a small part of the log. */
 const BYTES_AN_EVENT = 64
+/** While a stream is busy they take less. What is saved is for when it becomes quiet, since only then does somebody wait
+ *  for it to be loaded. */
+const BYTES_WHILE_BUSY = 48
 
 /** Makes snapshots of a stream: after a number of events while it is busy, and once it becomes quiet if they are worth it. */
 const createSnapshotting = <State, Event>(
@@ -82,10 +85,25 @@ const createSnapshotting = <State, Event>(
       isInTurn = false
     })
   }
-  const isWorth = (events: number): boolean =>
-    state.sinceSnapshot() >= Math.max(events, state.snapshotBytes() / BYTES_AN_EVENT)
+  /** The stream's revision when this began, and the bytes of all snapshots since. */
+  let begunAt: number | null = null
+  let written = 0
+  const snapshot = async (): Promise<void> => {
+    await state.snapshot()
+    written += state.snapshotBytes()
+  }
+  const isSaved = (bytes: number): boolean => {
+    const { revision } = state.held() ?? { revision: 0 }
+    begunAt ??= revision
+    return (revision - begunAt) * BYTES_AN_EVENT - written >= bytes
+  }
+  const isWorthIdle = (): boolean => {
+    const [events, bytes] = [state.sinceSnapshot(), state.snapshotBytes()]
+    const isDue = events >= bytes / BYTES_AN_EVENT
+    return events >= options.snapshotIdleEvents && (isDue || isSaved(bytes))
+  }
   const ifWorth = (): Promise<void> =>
-    state.held() !== null && isWorth(options.snapshotIdleEvents) ? state.snapshot() : Promise.resolve()
+    state.held() !== null && isWorthIdle() ? snapshot() : Promise.resolve()
   /** One timer for many short times of quiet: a busy stream has one after each command. */
   const look = (ms: number): void => {
     timer = setTimeout(() => {
@@ -110,10 +128,16 @@ const createSnapshotting = <State, Event>(
     ifDue: (): void => {
       const held = state.held()
       if (held === null) return
-      if (isWorth(Math.max(options.snapshotEvery, model.entries(held.state)))) inTurn(() => state.snapshot())
+      begunAt ??= held.revision
+      const distance = Math.max(
+        options.snapshotEvery,
+        model.entries(held.state),
+        state.snapshotBytes() / BYTES_WHILE_BUSY,
+      )
+      if (state.sinceSnapshot() >= distance) inTurn(snapshot)
     },
     whenIdle: (): void => {
-      if (!isWorth(options.snapshotIdleEvents)) return
+      if (!isWorthIdle()) return
       quietSince = options.now()
       if (timer === undefined) look(options.idleMs)
     },

@@ -178,6 +178,33 @@ waking(
   },
 )
 
+waking(
+  'given a room that was busy for long, when it is quiet, then a snapshot is worth it after a few events; when processes start often, then only after as many as it is large',
+  async () => {
+    const log = memoryLog()
+    const fill = async (from: number, events: number) => {
+      const path = pathOn(log)
+      for (let n = from; n < from + events; n++) {
+        const command: SpaceCommand = { type: 'ChangeSettings', changes: { max_users: 10 + (n % 2) } }
+        right(await path.space(asking(uuid(n), account('alice'), command))())
+        // Compressing takes a turn of the event loop.
+        if (n % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+      }
+      await path.drain()
+    }
+    const tail = async (): Promise<bigint> => {
+      const revision = right(await pathOn(log).look(ROOM)())?.revision ?? -1n
+      return (
+        revision - BigInt(right(await createSnapshots(log, countedIds()).read(STREAM))!.snapshot.revision)
+      )
+    }
+    await fill(0, 2_100)
+    assert.is(await tail(), 0n)
+    await fill(2_100, 30)
+    assert.is(await tail(), 30n)
+  },
+)
+
 const spoiled: Readonly<Record<string, (snapshot: StoredSnapshot) => unknown>> = {
   'of no known form': () => ({ v: 99 }),
   'with a state that can’t be read': (snapshot) => ({

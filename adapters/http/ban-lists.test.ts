@@ -4,7 +4,7 @@ import pg from 'pg'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createListKeeper } from '../../apps/commands/ban-lists.ts'
-import { ask, done, type Json } from '../../infra/testing/calls.ts'
+import { type AnyJson, ask, done } from '../../infra/testing/calls.ts'
 import { type TestHttp, testHttp } from '../../infra/testing/http.ts'
 
 const test = suite<{ http: TestHttp }>('ban lists over REST')
@@ -46,7 +46,7 @@ test('given a list in Matrix’s form, then nobody whom it names may enter, and 
   const { entries } = await done(http, `GET ${ROOM}/audit?action=CommandRefused&account=dave`, 'maria')
   const why = await done(http, `GET ${ROOM}/why?event=${entries[0].event_id}`, 'maria')
   assert.is(why.agrees, true)
-  const named = why.rules.find((one: Json) => one.rule === 'ban_list')
+  const named = why.rules.find((one: AnyJson) => one.rule === 'ban_list')
   assert.equal(named.value, { list_id: 'friends', entity: 'dave', reason: 'sold hats', from: null })
   assert.match(
     named.says,
@@ -56,7 +56,7 @@ test('given a list in Matrix’s form, then nobody whom it names may enter, and 
   assert.match(why.says.join(' '), /alice followed the ban list friends/)
   const { lists } = await done(http, `GET ${ROOM}/lists`, 'maria')
   assert.equal(
-    lists.map((one: Json) => [one.list_id, one.source, one.name, one.entries]),
+    lists.map((one: AnyJson) => [one.list_id, one.source, one.name, one.entries]),
     [['friends', 'given', 'https://example.org/bans.json', 2]],
   )
   assert.equal((await done(http, `GET ${ROOM}/lists/friends`, 'maria')).rules, [
@@ -70,7 +70,7 @@ test('given further rules for a list, then they are added if the list is to be k
 }) => {
   await done(http, `PUT ${ROOM}/lists/friends`, 'alice', { rules: [rule('@frank:hive')], keep: true })
   const entities = async () =>
-    (await done(http, `GET ${ROOM}/lists/friends`, 'alice')).rules.map((one: Json) => one.content.entity)
+    (await done(http, `GET ${ROOM}/lists/friends`, 'alice')).rules.map((one: AnyJson) => one.content.entity)
   assert.equal(await entities(), ['@dave:hive', '@spam-*:hive', '@frank:hive'])
   await done(http, `PUT ${ROOM}/lists/friends`, 'alice', { rules: [rule('@frank:hive')] })
   assert.equal(await entities(), ['@frank:hive'])
@@ -134,7 +134,7 @@ test('given a room that publishes its bans, when another room follows them, then
   assert.is(await keeper.pass(), 1)
   assert.is(await keeper.pass(), 0)
   const entities = async () =>
-    (await done(http, `GET ${CAROLS}/lists/theirs`, 'carol')).rules.map((one: Json) => one.content.entity)
+    (await done(http, `GET ${CAROLS}/lists/theirs`, 'carol')).rules.map((one: AnyJson) => one.content.entity)
   assert.equal(await entities(), ['@dave:hive', '@frank:hive'])
   await done(http, `DELETE ${OTHER}/bans/dave`, 'alice', {})
   await http.settled()
@@ -167,9 +167,11 @@ test('given an owner’s rooms, when one follows the bans of all of them, then a
   assert.equal(failures, [])
   await http.settled()
   const { rules } = await done(http, `GET ${ROOM}/lists/mine`, 'alice')
-  assert.ok(rules.some((one: Json) => one.content.entity === '@judy:hive' && one.content.reason === 'loud'))
+  assert.ok(
+    rules.some((one: AnyJson) => one.content.entity === '@judy:hive' && one.content.reason === 'loud'),
+  )
   const { entries } = await done(http, `GET ${ROOM}/audit?action=SessionLeft`, 'alice')
-  const left = entries.find((row: Json) => row.details.sessionId === 'judy-session')
+  const left = entries.find((row: AnyJson) => row.details.sessionId === 'judy-session')
   assert.equal([left.details.reason, left.details.note], ['banned', 'loud'])
   const why = await done(http, `GET ${ROOM}/why?event=${left.event_id}`, 'alice')
   assert.is(why.agrees, true)
@@ -178,7 +180,7 @@ test('given an owner’s rooms, when one follows the bans of all of them, then a
   await http.settled()
   const then = await done(http, `GET ${ROOM}/at?time=${new Date(http.clock.ms).toISOString()}`, 'alice')
   assert.equal(
-    then.ban_lists.map((one: Json) => [one.list_id, one.source.kind]),
+    then.ban_lists.map((one: AnyJson) => [one.list_id, one.source.kind]),
     [['mine', 'owner']],
   )
 })
@@ -198,14 +200,16 @@ test('given an owner’s private room, when another room follows the bans of all
   for (const name of ['niaj', 'olivia'])
     assert.is((await ask(http, `POST ${ROOM}/join`, name, {})).code, 'banned')
   const { rules } = await done(http, `GET ${ROOM}/lists/all`, 'maria')
-  assert.ok(rules.some((one: Json) => one.content.entity === '@niaj:hive' && one.content.reason === 'rude'))
+  assert.ok(
+    rules.some((one: AnyJson) => one.content.entity === '@niaj:hive' && one.content.reason === 'rude'),
+  )
   assert.is((await ask(http, 'GET /api/spaces/post/alice/hidden-draft', 'maria')).code, 'space_not_found')
   const record = await done(http, `GET ${ROOM}/audit?limit=100`, 'maria')
   assert.not(JSON.stringify(record).includes('hidden-draft'))
   // A public room is named.
-  const changes = record.entries.filter((row: Json) => row.action === 'BanListChanged')
-  const added = changes.flatMap((row: Json) => row.details.added)
-  const from = (name: string) => added.find((one: Json) => one.entity === name)?.from
+  const changes = record.entries.filter((row: AnyJson) => row.action === 'BanListChanged')
+  const added = changes.flatMap((row: AnyJson) => row.details.added)
+  const from = (name: string) => added.find((one: AnyJson) => one.entity === name)?.from
   assert.equal([from('niaj'), from('olivia')], [null, 'post:alice/my-360-photo'])
 })
 
@@ -218,7 +222,7 @@ test('given an owner who follows all their bans in a room that is another’s si
     await http.settled()
     await keeper.pass()
     const { rules } = await done(http, `GET ${DOCUMENT}/lists/all`, 'bob')
-    return rules.map((one: Json) => one.content.entity)
+    return rules.map((one: AnyJson) => one.content.entity)
   }
   await done(http, `PUT ${DOCUMENT}/permissions/bob`, 'alice', { permission: 'moderate' })
   await done(http, `PUT ${DOCUMENT}/lists/all`, 'alice', { owner: true })

@@ -2,7 +2,7 @@
  *  the caller may read them. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { done, type Json } from '../../infra/testing/calls.ts'
+import { type AnyJson, done } from '../../infra/testing/calls.ts'
 import { testHttp } from '../../infra/testing/http.ts'
 import { until } from '../../infra/testing/until.ts'
 
@@ -11,12 +11,16 @@ const http = await testHttp()
 const url = await http.app.listen({ host: '127.0.0.1', port: 0 })
 const as = (account: string): Record<string, string> => ({ ...http.bearer(account) })
 
-const send = (method: 'PUT' | 'POST' | 'DELETE', path: string, who: object, body?: object): Promise<Json> =>
-  done(http, `${method} ${path}`, who, body)
+const send = (
+  method: 'PUT' | 'POST' | 'DELETE',
+  path: string,
+  who: object,
+  body?: object,
+): Promise<AnyJson> => done(http, `${method} ${path}`, who, body)
 const say = (space: string, content: string, who = 'bob') =>
   send('POST', `/api/chat/${space}/messages`, as(who), { content })
 
-const parsed = (text: string): Json[] =>
+const parsed = (text: string): AnyJson[] =>
   text
     .split('\n')
     .filter((line) => line.startsWith('{'))
@@ -162,7 +166,7 @@ test('given a feed that was requested, then the look is on the audit log', async
   const { entries } = (
     await http.app.inject({ url: '/api/audit?action=AuditRead&limit=100', headers: as('auditor') })
   ).json()
-  assert.ok(entries.some(({ details }: Json) => details.call === 'feed'))
+  assert.ok(entries.some(({ details }: AnyJson) => details.call === 'feed'))
 })
 
 test('given a log whose beginning is archived, when its feed is requested from before the cut, then the answer is 410, with the archive and the position from which on everything is there; from that position on, the feed is given', async () => {

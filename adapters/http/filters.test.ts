@@ -1,7 +1,7 @@
 /** Filters over REST: setting them, what they hold, mute and report, what moderators do about it, and why; nobody else learns of it. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { ask, done, type Json } from '../../infra/testing/calls.ts'
+import { type AnyJson, ask, done } from '../../infra/testing/calls.ts'
 import { type TestHttp, testHttp } from '../../infra/testing/http.ts'
 
 const test = suite<{ http: TestHttp }>('filters over REST')
@@ -10,7 +10,7 @@ const CHAT = '/api/chat/post/alice/my-post/messages'
 
 const contents = async (http: TestHttp, who = 'dave'): Promise<ReadonlyArray<string>> => {
   await http.settled()
-  return (await done(http, `GET ${CHAT}`, who)).messages.map(({ content }: Json) => content)
+  return (await done(http, `GET ${CHAT}`, who)).messages.map(({ content }: AnyJson) => content)
 }
 
 test.before(async (context) => {
@@ -32,7 +32,13 @@ test('given an admin, when they set filters, then moderators read them, and othe
   })
   const { filters } = await done(http, `GET ${ROOM}/filters`, 'maria')
   assert.equal(
-    filters.map(({ filter_id, words, count, acts, set_by }: Json) => [filter_id, words, count, acts, set_by]),
+    filters.map(({ filter_id, words, count, acts, set_by }: AnyJson) => [
+      filter_id,
+      words,
+      count,
+      acts,
+      set_by,
+    ]),
     [
       ['rude', ['darn', 'heck*'], null, ['hold', 'report'], 'alice'],
       ['often', null, 3, ['mute'], 'alice'],
@@ -90,7 +96,7 @@ test('given a held message, then its author learns of it, moderators see it, and
   assert.equal(await contents(http), [])
   const { messages } = await done(http, `GET ${ROOM}/filtered`, 'maria')
   assert.equal(
-    messages.map((one: Json) => [
+    messages.map((one: AnyJson) => [
       one.message_id,
       one.user_account,
       one.content,
@@ -157,15 +163,15 @@ test('given too many messages in a while, then their writer is muted in the chat
   await http.settled()
   const { muted } = await done(http, `GET ${ROOM}/filtered`, 'maria')
   assert.equal(
-    muted.map((one: Json) => [one.subject, one.filter_id]),
+    muted.map((one: AnyJson) => [one.subject, one.filter_id]),
     [['erin', 'often']],
   )
   const refusal = (await done(http, `GET ${ROOM}/audit?action=CommandRefused`, 'maria')).entries.find(
-    (row: Json) => row.details.reason === 'muted',
+    (row: AnyJson) => row.details.reason === 'muted',
   )
   const why = await done(http, `GET ${ROOM}/why?event=${refusal.event_id}`, 'maria')
   assert.is(why.agrees, true)
-  const rule = why.rules.find((one: Json) => one.rule === 'filter_mute')
+  const rule = why.rules.find((one: AnyJson) => one.rule === 'filter_mute')
   assert.match(rule.says, /The filter often had muted erin until/)
   assert.match(rule.because.says, /alice set the filter often \(more than 3 messages in 5 s: mute\)/)
   await done(http, `POST ${ROOM}/filtered/${said[3].message_id}/approve`, 'maria', {})
@@ -177,7 +183,7 @@ test('given acts of filters, then why names the filter and who set it, and agree
 }) => {
   await http.settled()
   const { entries: events } = await done(http, `GET ${ROOM}/audit?limit=100`, 'maria')
-  const kinds = new Set(events.map(({ action }: Json) => action))
+  const kinds = new Set(events.map(({ action }: AnyJson) => action))
   for (const kind of ['FilterSet', 'MessageHeld', 'FilterActed', 'MessageApproved', 'MessageDropped'])
     assert.ok(kinds.has(kind), kind)
   for (const { event_id, action, stream } of events) {
@@ -185,13 +191,13 @@ test('given acts of filters, then why names the filter and who set it, and agree
     const why = await done(http, `GET ${ROOM}/why?event=${event_id}`, 'maria')
     assert.is(why.agrees, true, `${action}: ${JSON.stringify(why.verdict)}`)
     if (action !== 'MessageHeld') continue
-    const rule = why.rules.find((one: Json) => one.rule === 'filter')
+    const rule = why.rules.find((one: AnyJson) => one.rule === 'filter')
     assert.match(rule.says, /The filter rude, set by alice, caught it \(2 words and phrases: hold, report\)/)
     assert.is(rule.because.type, 'FilterSet')
   }
   const then = await done(http, `GET ${ROOM}/at?time=${new Date(http.clock.ms).toISOString()}`, 'maria')
   assert.equal(
-    then.filters.map(({ filter_id, event }: Json) => [filter_id, typeof event.event_id]),
+    then.filters.map(({ filter_id, event }: AnyJson) => [filter_id, typeof event.event_id]),
     [
       ['rude', 'string'],
       ['often', 'string'],
@@ -206,8 +212,8 @@ test('given a filter that reported somebody, then they find no trace of it: not 
 }) => {
   await http.settled()
   const acted = (await done(http, `GET ${ROOM}/audit?action=FilterActed`, 'maria')).entries
-  const report = acted.find(({ details }: Json) => details.act === 'report')
-  const mute = acted.find(({ details }: Json) => details.act === 'mute')
+  const report = acted.find(({ details }: AnyJson) => details.act === 'report')
+  const mute = acted.find(({ details }: AnyJson) => details.act === 'mute')
   assert.equal([report.user_account, mute.user_account], ['dave', 'erin'])
   const proofOf = (event: string, who: string) =>
     ask(http, `GET /api/audit/proof/inclusion?event=${event}`, who)
@@ -215,11 +221,11 @@ test('given a filter that reported somebody, then they find no trace of it: not 
   assert.is((await proofOf(report.event_id, 'maria')).status, 200)
   assert.is((await proofOf(mute.event_id, 'erin')).status, 200)
   for (const url of [`${ROOM}/audit?limit=100`, '/api/me/audit?limit=100']) {
-    const own = (await done(http, `GET ${url}`, 'dave')).entries.map(({ action }: Json) => action)
+    const own = (await done(http, `GET ${url}`, 'dave')).entries.map(({ action }: AnyJson) => action)
     assert.ok(own.includes('MessageHeld') && !own.includes('FilterActed'), url)
   }
   const muted = (await done(http, `GET ${ROOM}/audit?limit=100`, 'erin')).entries
-  assert.ok(muted.some(({ action }: Json) => action === 'FilterActed'))
+  assert.ok(muted.some(({ action }: AnyJson) => action === 'FilterActed'))
 })
 
 test('given a filter that is removed, then it no longer acts', async ({ http }) => {

@@ -2,7 +2,7 @@
 import pg from 'pg'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { done, type Json } from '../../infra/testing/calls.ts'
+import { type AnyJson, done } from '../../infra/testing/calls.ts'
 import { testHttp } from '../../infra/testing/http.ts'
 
 const test = suite('long answers')
@@ -13,8 +13,12 @@ await db.connect()
 const DOCUMENT = '/api/spaces/document/2'
 const as = (account: string): Record<string, string> => ({ ...http.bearer(account) })
 
-const send = (method: 'PUT' | 'POST' | 'DELETE', path: string, who: object, body?: object): Promise<Json> =>
-  done(http, `${method} ${path}`, who, body)
+const send = (
+  method: 'PUT' | 'POST' | 'DELETE',
+  path: string,
+  who: object,
+  body?: object,
+): Promise<AnyJson> => done(http, `${method} ${path}`, who, body)
 
 type Watching = {
   /** Resolves once something has arrived. */

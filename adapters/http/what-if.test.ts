@@ -2,7 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { ask, done, type Json } from '../../infra/testing/calls.ts'
+import { type AnyJson, ask, done } from '../../infra/testing/calls.ts'
 import { type TestHttp, testHttp } from '../../infra/testing/http.ts'
 import { whatIf } from '../../projections/history/what-if/what-if.ts'
 
@@ -148,7 +148,7 @@ test('given more to decide than one answer may take, then it is cut, and the nex
 test('given a question, then the look is in the audit log, without the words', async ({ http }) => {
   await http.settled()
   const looks = http.log.all().filter(({ type }) => type === 'AuditRead')
-  const asked = looks.map(({ data }) => data as Json).filter(({ call }) => call === 'what-if')
+  const asked = looks.map(({ data }) => data as AnyJson).filter(({ call }) => call === 'what-if')
   assert.equal(
     asked.map(({ filters }) => filters.supposed),
     ['slow_mode_seconds', 'filter', 'slow_mode_seconds', 'slow_mode_seconds'],

@@ -1,7 +1,6 @@
-import { once } from 'node:events'
-import { connect as dial } from 'node:net'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { dial } from '../../infra/testing/dialled.ts'
 import { memoryLog } from '../../infra/testing/memory-log.ts'
 import {
   type Client,
@@ -148,21 +147,7 @@ test('given a client that stops reading, then it is closed before its news fills
   await alice.ask('join-space', POST)
   await bobby.ask('join-space', POST)
   // By hand: a WebSocket that joins, and then never reads again.
-  const { hostname, port } = new URL(node.url)
-  const slow = dial(Number(port), hostname)
-  const send = (text: string) => {
-    const data = Buffer.from(text)
-    const head =
-      data.length < 126
-        ? Buffer.from([0x81, 0x80 | data.length])
-        : Buffer.from([0x81, 0xfe, data.length >> 8, data.length & 255])
-    slow.write(Buffer.concat([head, Buffer.alloc(4), data]))
-  }
-  slow.write(
-    `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: ${hostname}:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
-  )
-  await once(slow, 'data')
-  send('40{"token":"account:sloth"}')
+  const { line: slow, send } = await dial(node.url, 'account:sloth')
   send(`42["join-space",${JSON.stringify(POST)}]`)
   await alice.until('the slow one', ({ payload }) => payload.userAccount === 'sloth')
   slow.pause()

@@ -1,10 +1,9 @@
 /** Clients that do not read: how much memory they may cost, and when they are disconnected. */
-import { once } from 'node:events'
-import { connect as dial, type Socket } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { dial } from '../../infra/testing/dialled.ts'
 import { eachOnOneNode, type OneNode, ALICES_POST as POST } from '../../infra/testing/sockets.ts'
 import { until } from '../../infra/testing/until.ts'
 import type { SocketConnection } from './connection.ts'
@@ -19,22 +18,7 @@ eachOnOneNode(test, { limits: { packets: { perSecond: 1e9, burst: 1e9 } } })
 
 /** A hand-made WebSocket that sends, and never reads once it has joined. */
 const deaf = async (url: string, name: string) => {
-  const { hostname, port } = new URL(url)
-  const line: Socket = dial(Number(port), hostname)
-  line.on('error', () => {})
-  const send = (text: string) => {
-    const data = Buffer.from(text)
-    const head =
-      data.length < 126
-        ? Buffer.from([0x81, 0x80 | data.length])
-        : Buffer.from([0x81, 0xfe, data.length >> 8, data.length & 255])
-    line.write(Buffer.concat([head, Buffer.alloc(4), data]))
-  }
-  line.write(
-    `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: ${hostname}:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
-  )
-  await once(line, 'data')
-  send(`40{"token":"account:${name}"}`)
+  const { line, send } = await dial(url, `account:${name}`)
   line.pause()
   return { send, close: () => line.destroy() }
 }

@@ -11,13 +11,13 @@ import { connectEventLog } from '../../adapters/eventstore/index.ts'
 import { createPostgresPool } from '../../adapters/postgres/pool.ts'
 import { createProofs } from '../../adapters/postgres/proofs.ts'
 import { createReadModels } from '../../adapters/postgres/read-models.ts'
-import { connectSession, type DatabaseSession } from '../../adapters/postgres/session.ts'
+import type { DatabaseSession } from '../../adapters/postgres/session.ts'
 import type { EventLog } from '../../domain/ports.ts'
 import { temporaryDirectory } from '../../infra/testing/directory.ts'
 import { testEventStore } from '../../infra/testing/eventstore.ts'
 import { type MemoryLog, memoryLog } from '../../infra/testing/memory-log.ts'
-import { testDatabase } from '../../infra/testing/postgres.ts'
 import { until } from '../../infra/testing/until.ts'
+import { withDatabase } from '../../infra/testing/with-database.ts'
 import { signerOf, verifierOf } from '../../projections/proof/note.ts'
 import { posted, recorded } from '../../projections/testing/events.ts'
 import { backupLog, restoreLog } from '../operations/instance/log-backup.ts'
@@ -31,18 +31,6 @@ const test = suite('another log')
 const signer = signerOf('moved.test', Buffer.alloc(32, 7))
 const space = { type: 'post', id: 'alice/my-post' } as const
 
-const withDatabase = async (
-  work: (url: string, session: DatabaseSession) => Promise<void>,
-): Promise<void> => {
-  const database = await testDatabase()
-  const session = await connectSession(database.url, 'test')
-  try {
-    await work(database.url, session)
-  } finally {
-    await session.close()
-    await database.drop()
-  }
-}
 const words = async (session: DatabaseSession): Promise<ReadonlyArray<string>> =>
   (await session.run(sql.unsafe`SELECT content FROM chat_messages ORDER BY position`)).map(({ content }) =>
     String(content),

@@ -1,13 +1,14 @@
 /** Measures how many bytes of memory one address can make a server hold, as much of each kind as it is allowed,
  *  after garbage collection. */
 import { randomUUID } from 'node:crypto'
-import { connect as dial, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import * as E from 'fp-ts/lib/Either.js'
 import { createCommands } from '../../apps/commands/commands.ts'
 import { LOBBY, type SpaceRef } from '../../domain/names.ts'
 import type { SpaceCommand } from '../../domain/space/commands.ts'
+import { type Dialled, dial } from '../testing/dialled.ts'
 import { memoryLog } from '../testing/memory-log.ts'
 import { testNode } from '../testing/sockets.ts'
 import { guestOf, joinOf } from './limits-callers.ts'
@@ -129,7 +130,7 @@ const sockets = async (): Promise<number> => {
     await Promise.all(Array.from({ length: 20 }, () => node.connect()))
     const lines: Socket[] = []
     const bytes = await more(async () => {
-      for (let n = 0; n < SOCKETS; n += 1) lines.push(await deaf(node.url))
+      for (let n = 0; n < SOCKETS; n += 1) lines.push((await deaf(node.url)).line)
       return () => {}
     })
     for (const line of lines) line.destroy()
@@ -139,33 +140,22 @@ const sockets = async (): Promise<number> => {
   }
 }
 
-const frame = (text: string): Buffer => {
-  const data = Buffer.from(text)
-  const short = data.length < 126
-  const head = short ? [0x81, 0x80 | data.length] : [0x81, 0xfe, data.length >> 8, data.length & 255]
-  return Buffer.concat([Buffer.from(head), Buffer.alloc(4), data])
-}
-/** A hand-written WebSocket, connected as a guest, that reads nothing from then on. */
-const deaf = (url: string): Promise<Socket> =>
-  new Promise((resolve, reject) => {
-    const { hostname, port } = new URL(url)
-    const line = dial(Number(port), hostname)
-    line.on('error', reject)
-    line.write(
-      `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: ${hostname}:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
-    )
+/** A connection of a guest that reads nothing from then on. */
+const deaf = async (url: string): Promise<Dialled> => {
+  const { line, send } = await dial(url)
+  await new Promise<void>((resolve, reject) => {
     let heard = ''
+    line.on('error', reject)
     line.on('data', (data) => {
-      const said = heard.length
       heard += data.toString('latin1')
-      if (said === 0) line.write(frame('40'))
-      if (heard.includes('40{')) {
-        line.removeAllListeners('data')
-        line.pause()
-        resolve(line)
-      }
+      if (!heard.includes('40{')) return
+      line.removeAllListeners('data')
+      line.pause()
+      resolve()
     })
   })
+  return { line, send }
+}
 
 const UNREAD = 40
 /** The most that waits for sockets that read nothing, in a full room that talks for some seconds. */
@@ -175,7 +165,7 @@ const unread = async (seconds = 10): Promise<number> => {
     const speaker = await node.connect()
     await speaker.ask('join-space', POST)
     const lines = await Promise.all(Array.from({ length: UNREAD }, () => deaf(node.url)))
-    for (const line of lines) line.write(frame(`42["join-space",${JSON.stringify(POST)}]`))
+    for (const { send } of lines) send(`42["join-space",${JSON.stringify(POST)}]`)
     const before = await held()
     let most = 0
     const content = '\u{1F600}'.repeat(990)
@@ -186,7 +176,7 @@ const unread = async (seconds = 10): Promise<number> => {
       const { heapUsed, external } = process.memoryUsage()
       most = Math.max(most, heapUsed + external - before)
     }
-    for (const line of lines) line.destroy()
+    for (const { line } of lines) line.destroy()
     return most
   } finally {
     await node.stop()

@@ -8,7 +8,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { transparencyOf } from '../../apps/operations/transparency/from-log.ts'
 import { inWords } from '../../projections/transparency/report.ts'
-import { enter, type Json } from '../testing/calls.ts'
+import { type AnyJson, enter } from '../testing/calls.ts'
 import { testHttp } from '../testing/http.ts'
 
 const test = suite('cases')
@@ -25,8 +25,8 @@ const ask = async (
   who: string,
   method: Method,
   url: string,
-  { key, ...payload }: Json = {},
-): Promise<Json> => {
+  { key, ...payload }: AnyJson = {},
+): Promise<AnyJson> => {
   http.clock.ms += 1_000
   const { statusCode: status, body } = await http.app.inject({
     method,
@@ -36,7 +36,7 @@ const ask = async (
   })
   return { status, ...JSON.parse(body) }
 }
-const done = async (...asked: Parameters<typeof ask>): Promise<Json> => {
+const done = async (...asked: Parameters<typeof ask>): Promise<AnyJson> => {
   const answer = await ask(...asked)
   assert.is(answer.status, 200, `${asked[1]} ${asked[2]}: ${answer.error}`)
   return answer
@@ -45,7 +45,7 @@ const joined = (account: string): Promise<string> => enter(http, SPACE, account)
 const story: { message: string; caseId: string; position: string } = { message: '', caseId: '', position: '' }
 const caseAt = (path = '') => `${ROOM}/cases/${story.caseId}${path}`
 /** The one case that the queue shows. */
-const queued = async (who: string, query = ''): Promise<Json> => {
+const queued = async (who: string, query = ''): Promise<AnyJson> => {
   await http.settled()
   return (await done(who, 'GET', `${ROOM}/cases${query}`)).cases
 }
@@ -65,7 +65,7 @@ test('given a room with its moderators, when a message is reported, then the rep
   await http.settled()
   const { reports } = await done('carol', 'GET', '/api/me/reports')
   assert.equal(
-    reports.map(({ report_id, subject, closed, case_id }: Json) => [report_id, subject, closed, case_id]),
+    reports.map(({ report_id, subject, closed, case_id }: AnyJson) => [report_id, subject, closed, case_id]),
     [[first.report_id, 'dave', false, undefined]],
   )
 })
@@ -80,7 +80,7 @@ test('given the report, then moderators have one case of two reports, with the r
   )
   const { steps } = await done('erin', 'GET', caseAt())
   assert.equal(
-    steps.map(({ what, by, text }: Json) => [what, by, text]),
+    steps.map(({ what, by, text }: AnyJson) => [what, by, text]),
     [
       ['opened', 'carol', undefined],
       ['reported', 'carol', 'This is about me.'],
@@ -120,7 +120,7 @@ test('given the case, then it does not exist for strangers, for the reporter and
 
 test('given a case about a moderator, then it does not exist for them and their equals, and the owner has it', async () => {
   await done('carol', 'POST', `${ROOM}/reports`, { subject: 'erin', text: 'Erin laughs along.' })
-  const about = async (who: string) => (await queued(who)).map(({ subject }: Json) => subject)
+  const about = async (who: string) => (await queued(who)).map(({ subject }: AnyJson) => subject)
   assert.equal(await about('erin'), ['dave'])
   assert.equal(await about('frank'), ['dave'])
   assert.equal(await about('alice'), ['dave', 'erin'])
@@ -161,7 +161,7 @@ test('given a moderator who has taken the case, when they act, then the case has
   await http.settled()
   const correlated = await done('auditor', 'GET', `${ROOM}/audit?correlation=${story.caseId}&order=oldest`)
   assert.equal(
-    correlated.entries.map(({ action, user_account, stream }: Json) => [
+    correlated.entries.map(({ action, user_account, stream }: AnyJson) => [
       action,
       user_account,
       stream.split('-')[0],
@@ -179,12 +179,18 @@ test('given a moderator who has taken the case, when they act, then the case has
   const { receipts } = await done('dave', 'GET', '/api/me/receipts')
   const [receipt] = receipts
   assert.equal(
-    [receipts.length, receipt.rule, receipt.reason, receipt.did.map(({ act }: Json) => act), receipt.appeal],
+    [
+      receipts.length,
+      receipt.rule,
+      receipt.reason,
+      receipt.did.map(({ act }: AnyJson) => act),
+      receipt.appeal,
+    ],
     [1, 'Be kind', 'Unkind to carol', ['mute', 'delete'], null],
   )
   assert.ok(receipt.how_to_appeal.includes(`${story.caseId}/appeal`))
   assert.not.match(JSON.stringify(receipts), /carol[^"]*report|reported|guest:/)
-  assert.ok((await done('carol', 'GET', '/api/me/reports')).reports.some(({ closed }: Json) => closed))
+  assert.ok((await done('carol', 'GET', '/api/me/reports')).reports.some(({ closed }: AnyJson) => closed))
 })
 
 test('given an appeal, then somebody else hears it with exactly the same moment, and the act, if still in force, is lifted', async () => {
@@ -206,7 +212,7 @@ test('given an appeal, then somebody else hears it with exactly the same moment,
   await done('dave', 'POST', CHAT, { content: 'Thank you.' })
   const [receipt] = (await done('dave', 'GET', '/api/me/receipts')).receipts
   assert.equal(
-    [receipt.appeal, receipt.decision, receipt.how_to_appeal, receipt.did.map(({ act }: Json) => act)],
+    [receipt.appeal, receipt.decision, receipt.how_to_appeal, receipt.did.map(({ act }: AnyJson) => act)],
     ['lifted', 'It reads as one.', null, ['mute', 'delete', 'unmute']],
   )
   assert.is((await ask('dave', 'POST', caseAt('/appeal'), appeal)).code, 'case_not_found')
@@ -245,7 +251,7 @@ test('given a pinned entity, when it is reported, then it is removed by an act o
   )
   assert.is((await ask('carol', 'POST', `${ROOM}/reports`, {})).code, 'invalid_message_id')
   await done('carol', 'POST', `${ROOM}/reports`, { entity_id: 'statue', subspace: 'main' })
-  const found = (await queued('alice')).find(({ about }: Json) => about === 'entity')
+  const found = (await queued('alice')).find(({ about }: AnyJson) => about === 'entity')
   assert.equal([found.subject, found.entity_id, found.subspace], ['frank', 'statue', 'main'])
   const at = `${ROOM}/cases/${found.case_id}`
   await done('alice', 'POST', `${at}/take`, {})

@@ -9,7 +9,7 @@ import * as assert from 'uvu/assert'
 import { exportBundleTo } from '../../apps/operations/export/bundle.ts'
 import { checkBundle } from '../../projections/proof/check-bundle.ts'
 import { verifierOf } from '../../projections/proof/note.ts'
-import { ask as call, enter, type Json } from '../testing/calls.ts'
+import { type AnyJson, ask as call, enter } from '../testing/calls.ts'
 import { SIGNER, testHttp } from '../testing/http.ts'
 import { memoryLog } from '../testing/memory-log.ts'
 import { ALICES_POST as POST, testNode } from '../testing/sockets.ts'
@@ -20,7 +20,7 @@ test.after(() => http.close())
 const SPACE = { type: 'post', id: 'alice/my-360-photo' } as const
 const ROOM = '/api/spaces/post/alice/my-360-photo'
 
-const ask = (method: 'GET' | 'PUT' | 'DELETE', url: string, who: string): Promise<Json> =>
+const ask = (method: 'GET' | 'PUT' | 'DELETE', url: string, who: string): Promise<AnyJson> =>
   call(http, `${method} ${url}`, who)
 const joined = (account: string): Promise<string> => enter(http, SPACE, account)
 
@@ -35,14 +35,14 @@ test('given people in a room, when hands are raised and lowered over REST, then 
   assert.is(lowered.status, 200, lowered.error)
 
   const { space } = await ask('GET', `${ROOM}?min_position=${lowered.position}`, 'bob')
-  const hands = ({ hand_raised, hand_raised_since }: Json) => [hand_raised, hand_raised_since !== null]
+  const hands = ({ hand_raised, hand_raised_since }: AnyJson) => [hand_raised, hand_raised_since !== null]
   assert.equal(space.connected_users.map(hands), [
     [true, true],
     [false, false],
   ])
   const audit = await ask('GET', '/api/audit?space=post:alice/my-360-photo&limit=3', 'auditor')
   assert.equal(
-    audit.entries.map(({ action, user_account, target }: Json) => [action, user_account, target]),
+    audit.entries.map(({ action, user_account, target }: AnyJson) => [action, user_account, target]),
     [
       ['HandLowered', 'alice', 'carol'],
       ['CommandRefused', 'carol', 'bob-session'],
@@ -99,7 +99,7 @@ test('given people on sockets, when one raises a hand and a moderator lowers it,
 
   const late = await node.connect('account:carol')
   await late.ask('join-space', POST)
-  const raised = late.of('space-joined')[0].users.find((user: Json) => user.sessionId === sessionId)
+  const raised = late.of('space-joined')[0].users.find((user: AnyJson) => user.sessionId === sessionId)
   assert.equal([raised.hand_raised, raised.hand_raised_since], [true, up.payload.timestamp])
   assert.is((await late.ask('hand-lower', { session_id: sessionId })).code, 'forbidden')
   assert.is((await alice.ask('hand-lower', { session_id: sessionId })).ok, true)
@@ -108,7 +108,7 @@ test('given people on sockets, when one raises a hand and a moderator lowers it,
   assert.is((await bob.ask('hand-lower', {})).ok, true)
 
   await bob.ask('join-space', { ...POST, since: revisions })
-  const again = bob.of('hand-state').map(({ hand_raised, revision }: Json) => `${hand_raised} ${revision}`)
+  const again = bob.of('hand-state').map(({ hand_raised, revision }: AnyJson) => `${hand_raised} ${revision}`)
   assert.equal(again.slice(-2), again.slice(0, 2))
   await node.stop()
 })

@@ -9,7 +9,7 @@ import * as assert from 'uvu/assert'
 import { exportBundleTo } from '../../apps/operations/export/bundle.ts'
 import { checkBundle } from '../../projections/proof/check-bundle.ts'
 import { verifierOf } from '../../projections/proof/note.ts'
-import { ask as call, enter, type Json } from '../testing/calls.ts'
+import { type AnyJson, ask as call, enter } from '../testing/calls.ts'
 import { SIGNER, testHttp } from '../testing/http.ts'
 import { memoryLog } from '../testing/memory-log.ts'
 import { ALICES_POST as POST, testNode } from '../testing/sockets.ts'
@@ -25,7 +25,7 @@ const ask = (
   url: string,
   who: string,
   payload?: object,
-): Promise<Json> => call(http, `${method} ${url}`, who, payload)
+): Promise<AnyJson> => call(http, `${method} ${url}`, who, payload)
 const joined = (account: string): Promise<string> => enter(http, SPACE, account)
 
 test('given a room with a stage, when the word is given, handed on and taken over REST, then tables, audit log, past moments and explanations have it', async () => {
@@ -39,7 +39,7 @@ test('given a room with a stage, when the word is given, handed on and taken ove
   assert.is(handed.status, 200, handed.error)
   const { space } = await ask('GET', `${ROOM}?min_position=${handed.position}`, 'bob')
   assert.equal(
-    space.connected_users.map(({ user_account, on_stage }: Json) => [user_account, on_stage]),
+    space.connected_users.map(({ user_account, on_stage }: AnyJson) => [user_account, on_stage]),
     [
       ['bob', false],
       ['carol', true],
@@ -47,7 +47,7 @@ test('given a room with a stage, when the word is given, handed on and taken ove
   )
   assert.is(space.settings.stage ?? space.stage, true)
   const then = await ask('GET', `${ROOM}/at?position=${given.position}`, 'alice')
-  assert.is(then.present.find(({ user_account }: Json) => user_account === 'bob').on_stage, true)
+  assert.is(then.present.find(({ user_account }: AnyJson) => user_account === 'bob').on_stage, true)
   const taken = await ask('DELETE', `${ROOM}/speakers/${carol}`, 'alice')
   assert.is(taken.status, 200, taken.error)
   const audit = await ask(
@@ -56,9 +56,9 @@ test('given a room with a stage, when the word is given, handed on and taken ove
     'auditor',
   )
   // Looks at the past are on it too.
-  const entries = audit.entries.filter(({ action }: Json) => action !== 'AuditRead').slice(0, 4)
+  const entries = audit.entries.filter(({ action }: AnyJson) => action !== 'AuditRead').slice(0, 4)
   assert.equal(
-    entries.map(({ action, user_account, target }: Json) => [action, user_account, target]),
+    entries.map(({ action, user_account, target }: AnyJson) => [action, user_account, target]),
     [
       ['SpeakTaken', 'alice', 'carol'],
       ['SpeakGranted', 'bob', 'carol'],
@@ -74,7 +74,7 @@ test('given a room with a stage, when the word is given, handed on and taken ove
     assert.equal([why.agrees, why.actor.id], [true, actor])
   }
   const refused = await ask('GET', `${ROOM}/why?event=${entries[3].event_id}`, 'alice')
-  assert.ok(refused.rules.some(({ rule, value }: Json) => rule === 'word' && value === false))
+  assert.ok(refused.rules.some(({ rule, value }: AnyJson) => rule === 'word' && value === false))
 })
 
 test('given a room whose stage was used, when it is exported, then its bundle holds, and an independent check agrees', async () => {
@@ -120,7 +120,7 @@ test('given people on sockets and a stage, when one raises a hand and gets the w
   const late = await node.connect('account:carol')
   await late.ask('join-space', POST)
   const seen = late.of('space-joined')[0]
-  assert.is(seen.users.find((user: Json) => user.sessionId === sessionId).on_stage, true)
+  assert.is(seen.users.find((user: AnyJson) => user.sessionId === sessionId).on_stage, true)
   assert.is((await alice.ask('speak-take', { session_id: sessionId })).ok, true)
   const gone = await late.until('it is taken', ({ payload }) => payload.on_stage === false)
   assert.is(gone.payload.drop_audio, true)

@@ -4,7 +4,7 @@ import type { SpaceRef } from '../../domain/names.ts'
 import type { TestHttp } from './http.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever the server sent; the test says what it must be
-export type Json = any
+export type AnyJson = any
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 /**
@@ -17,7 +17,7 @@ export const ask = async (
   call: string,
   who: string | object,
   payload?: object,
-): Promise<Json> => {
+): Promise<AnyJson> => {
   clock.ms += 1_000
   const [method, url = ''] = call.split(' ') as [Method, string]
   const { statusCode: status, body } = await app.inject({
@@ -30,7 +30,7 @@ export const ask = async (
 }
 
 /** The same, of what must be accepted. */
-export const done = async (...asked: Parameters<typeof ask>): Promise<Json> => {
+export const done = async (...asked: Parameters<typeof ask>): Promise<AnyJson> => {
   const answer = await ask(...asked)
   assert.is(answer.status, 200, `${asked[1]}: ${answer.error}`)
   return answer

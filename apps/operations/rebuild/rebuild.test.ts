@@ -2,10 +2,10 @@ import fc from 'fast-check'
 import { sql } from 'slonik'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
+import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
 import { type MemoryLog, memoryLog } from '../../../infra/testing/memory-log.ts'
-import { testDatabase } from '../../../infra/testing/postgres.ts'
 import { until } from '../../../infra/testing/until.ts'
+import { withDatabase } from '../../../infra/testing/with-database.ts'
 import { alice, anyEvents, at, posted, recorded } from '../../../projections/testing/events.ts'
 import { runProjector } from '../../projector/projector.ts'
 import { listParked, retryParked, showParked } from '../parked/parked.ts'
@@ -16,18 +16,6 @@ const test = suite('rebuilds and parked streams')
 const space = { type: 'post', id: 'alice/my-post' } as const
 const other = { type: 'document', id: '123' } as const
 
-const withDatabase = async (
-  work: (url: string, session: DatabaseSession) => Promise<void>,
-): Promise<void> => {
-  const database = await testDatabase()
-  const session = await connectSession(database.url, 'test')
-  try {
-    await work(database.url, session)
-  } finally {
-    await session.close()
-    await database.drop()
-  }
-}
 const say = (log: MemoryLog, ...all: ReadonlyArray<ReturnType<typeof recorded>>): bigint => {
   let position = 0n
   for (const { stream, event } of all) position = log.push(stream, event)

@@ -16,7 +16,7 @@ export const be = (where) => {
 export const isWaiting = () => document.body.dataset.where === 'waiting'
 
 const inWords = (seconds) => {
-  if (seconds === null || seconds === undefined) return 'How long it takes is not known yet: nobody has left since the room was full.'
+  if (seconds === null || seconds === undefined) return 'How long it takes is not known yet.'
   if (seconds < 60) return 'Expected wait: less than a minute.'
   const minutes = Math.round(seconds / 60)
   return `Expected wait: about ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}.`

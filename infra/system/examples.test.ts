@@ -131,18 +131,22 @@ test('given the three.js room twice, then each sees the other in the right place
   assert.equal(context.said, [])
 })
 
-test('given the lines that the README tells a stranger to type, then a page of another origin has two avatars', async (context) => {
+test('given the lines that the README tells a stranger to type, then a page of another origin has two avatars, each on the other’s screen', async (context) => {
   assert.ok(typed.length > 5 && typed.length <= 15, `${typed.length} lines`)
   const page = typed.slice(typed.findIndex((line) => line.endsWith("<<'END'")) + 1, typed.indexOf('END'))
   stranger['/mine.html'] = page.join('\n').replaceAll('http://127.0.0.1:3000', context.url)
   const one = await visit(context, `${context.pages.origin}/mine.html`)
+  await until(one, "document.querySelector('a-scene')?.components?.presence?.room", context)
   const other = await visit(context, `${context.pages.origin}/mine.html`)
-  for (const each of [one, other])
-    await until(
-      each,
-      "document.querySelector('a-scene')?.components?.presence?.crowd?.avatars.size === 1",
-      context,
-    )
+  // Not beside or behind: on the screen.
+  const seen = `(() => {
+    const { components, camera } = document.querySelector('a-scene') ?? {}
+    const [avatar] = components?.presence?.crowd?.avatars.values() ?? []
+    if (!avatar) return false
+    const { x, y, z } = avatar.getWorldPosition(new THREE.Vector3()).project(camera)
+    return Math.abs(x) < 1 && Math.abs(y) < 1 && z < 1
+  })()`
+  for (const each of [one, other]) await until(each, seen, context)
 })
 
 test.run()

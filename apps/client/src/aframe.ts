@@ -43,6 +43,26 @@ const avatarOf = (THREE: Three, sceneEl: Three, selector: string) => {
   }
 }
 
+/** The middle of the arc on which people begin, in front of the origin, where most authors put things; and its size (m). */
+const MIDDLE_Z = -3
+const RADIUS = 5
+const ANGLES = Array.from({ length: 21 }, (_, n) => ((n * 5 - 50) * Math.PI) / 180)
+
+/** Where a newcomer begins in a scene without a camera of its own: on an arc, turned to its middle, as far as possible from
+ *  whoever stands there, so that two who come see each other, and what is in the scene. `turn`: about the upright axis. */
+const placeFor = (others: ReadonlyArray<Pick<User, 'position'>>) => {
+  const taken = others.map(({ position }) => {
+    const { x, z } = (position ?? {}) as { readonly x?: unknown; readonly z?: unknown }
+    return typeof x === 'number' && typeof z === 'number' ? Math.atan2(x, z - MIDDLE_Z) : null
+  })
+  const room = (angle: number) => Math.min(...taken.map((other) => Math.abs((other ?? angle) - angle)))
+  // Of people who come at the same moment nobody knows where the others begin.
+  const turn = taken.includes(null)
+    ? ANGLES[Math.floor(Math.random() * ANGLES.length)]!
+    : ANGLES.reduce((best, angle) => (room(angle) > room(best) ? angle : best))
+  return { x: RADIUS * Math.sin(turn), z: MIDDLE_Z + RADIUS * Math.cos(turn), turn }
+}
+
 const registerComponent = (AFRAME: Three): void => {
   const { THREE } = AFRAME
   const position = new THREE.Vector3()
@@ -81,7 +101,10 @@ const registerComponent = (AFRAME: Three): void => {
       const eye = this.el.camera?.el
       if (eye?.hasAttribute('aframe-injected')) {
         const { y } = eye.getAttribute('position')
-        eye.setAttribute('position', { x: Math.random() * 4 - 2, y, z: Math.random() * 2 })
+        const { x, z, turn } = placeFor([...room.users.values()].filter((user) => user !== room.me))
+        eye.setAttribute('position', { x, y, z })
+        const look = eye.components['look-controls']?.yawObject
+        if (look) look.rotation.y = turn
       }
       this.crowd = new Crowd(room, this.el.object3D, avatarOf(THREE, this.el, this.data.avatar))
       if (this.data.chat) this.panel = showPanel(room, { voice: this.data.voice })

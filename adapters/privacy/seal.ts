@@ -4,7 +4,6 @@
 import {
   createCipheriv,
   createDecipheriv,
-  createHmac,
   createSecretKey,
   hash,
   type KeyObject,
@@ -48,20 +47,23 @@ const freshNonce = (): Buffer => {
 const bench = Buffer.alloc(32 * 1_024)
 const benchFor = (bytes: number): Buffer => (bytes <= bench.length ? bench : Buffer.allocUnsafe(bytes))
 
-/** Base64 of nonce, ciphertext and tag. `bound` is what the seal belongs to: it can't be opened for anything else. */
-export const sealText = (text: string, key: KeyObject, bound: string): string => {
-  const nonce = freshNonce()
+/** Base64 of nonce, ciphertext and tag. */
+const shut = (text: string, key: KeyObject, nonce: Uint8Array, bound: string): string => {
   const cipher = createCipheriv(CIPHER, key, nonce)
   cipher.setAAD(Buffer.from(bound, 'utf8'))
-  const shut = cipher.update(text, 'utf8')
+  const closed = cipher.update(text, 'utf8')
   cipher.final()
-  const end = NONCE + shut.length
+  const end = NONCE + closed.length
   const bytes = benchFor(end + TAG)
   bytes.set(nonce)
-  bytes.set(shut, NONCE)
+  bytes.set(closed, NONCE)
   bytes.set(cipher.getAuthTag(), end)
   return bytes.toString('base64', 0, end + TAG)
 }
+
+/** Base64 of nonce, ciphertext and tag. `bound` is what the seal belongs to: it can't be opened for anything else. */
+export const sealText = (text: string, key: KeyObject, bound: string): string =>
+  shut(text, key, freshNonce(), bound)
 
 const OPTIONS = { authTagLength: TAG }
 /** Opens `sealed` from its character `from` on. Throws if the key is another's, or if anything was altered. */
@@ -99,23 +101,45 @@ export const openBytes = (sealed: Buffer, key: KeyObject, bound: string): Buffer
 /* ── a value under a key of its own ──────────────────────────────────────────────────────────────────────── */
 
 const SALT = 16
+const BLOCK = 64
+/** For each person's key, what HMAC (RFC 2104) begins its two hashes with: Node's own HMAC takes twice as long for so little. */
+const padded = new WeakMap<KeyObject, readonly [inner: Buffer, outer: Buffer]>()
+const padsOf = (key: KeyObject): readonly [inner: Buffer, outer: Buffer] => {
+  const found = padded.get(key)
+  if (found !== undefined) return found
+  const bytes = key.export()
+  const pad = (byte: number): Buffer =>
+    Buffer.alloc(BLOCK, byte).map((one, n) => one ^ (bytes[n] ?? 0)) as Buffer
+  const pads = [pad(0x36), pad(0x5c)] as const
+  padded.set(key, pads)
+  return pads
+}
 /** A salt derived from the person's key, the event and the nonce: it is nowhere on the log, reveals nothing about
- *  others, and is lost with the key. */
-const saltOf = (key: KeyObject, id: string, nonce: Uint8Array): Buffer =>
-  createHmac('sha256', key).update(`salt ${id} `).update(nonce).digest().subarray(0, SALT)
+ *  others, and is lost with the key. It is the beginning of the HMAC-SHA256 of `salt ID NONCE`. */
+const saltOf = (key: KeyObject, id: string, nonce: Uint8Array): Buffer => {
+  const [inner, outer] = padsOf(key)
+  const bytes = benchFor(2 * BLOCK + 3 * id.length + NONCE)
+  bytes.set(inner)
+  const end = BLOCK + bytes.write(`salt ${id} `, BLOCK)
+  bytes.set(nonce, end)
+  const said = hash('sha256', bytes.subarray(0, end + NONCE), 'binary')
+  bytes.set(outer)
+  const all = BLOCK + bytes.write(said, BLOCK, 'binary')
+  // A hash as text costs a quarter of one in a buffer of its own.
+  return Buffer.from(hash('sha256', bytes.subarray(0, all), 'binary').slice(0, SALT), 'binary')
+}
+const OF_SEAL = 'dlux-presence seal '
 /** 32 bytes: with the salt, anybody can make exactly the same seal of the value again (docs/proof.md). */
-const keyOf = (salt: Uint8Array): KeyObject =>
-  createSecretKey(hash('sha256', Buffer.concat([OF_SEAL, salt]), 'buffer'))
-const OF_SEAL = Buffer.from('dlux-presence seal ', 'utf8')
+const keyOf = (salt: Uint8Array): KeyObject => {
+  const begin = bench.write(OF_SEAL)
+  bench.set(salt, begin)
+  bench.write(hash('sha256', bench.subarray(0, begin + SALT), 'binary'), 'binary')
+  return createSecretKey(bench.subarray(0, 32))
+}
 
 /** Base64 of nonce, ciphertext and tag; the same text, salt, nonce and id give the same result. */
-const sealWith = (text: string, salt: Uint8Array, nonce: Uint8Array, id: string): string => {
-  const cipher = createCipheriv(CIPHER, keyOf(salt), nonce)
-  cipher.setAAD(Buffer.from(id, 'utf8'))
-  const shut = cipher.update(text, 'utf8')
-  cipher.final()
-  return Buffer.concat([nonce, shut, cipher.getAuthTag()]).toString('base64')
-}
+const sealWith = (text: string, salt: Uint8Array, nonce: Uint8Array, id: string): string =>
+  shut(text, keyOf(salt), nonce, id)
 
 /** `salt` is in base64: with the text it opens the commitment beside the seal. */
 export type SealedValue = { readonly sealed: string; readonly salt: string }

@@ -58,7 +58,7 @@ export const CODES: Readonly<Record<string, CodeMeaning>> = {
   words_held: {
     status: 409,
     means:
-      'A filter of the space holds such words for its moderators, and they can’t wait here: they are an edit, or as many messages wait as may.',
+      'A filter of the space holds such words for its moderators, and as many messages wait for them as may.',
   },
   erasure_not_found: { status: 404, means: 'No erasure of the caller is waiting.' },
   hold_not_found: { status: 404, means: 'There is no such legal hold.' },

@@ -4,6 +4,14 @@ import type { ChatEvent } from '../domain/chat/events.ts'
 import type { SpaceRef } from '../domain/names.ts'
 import type { Commands } from '../domain/ports.ts'
 
+/** What an edit's answer says besides the message's id, if a filter held it. */
+export const heldEdit = (
+  events: ReadonlyArray<ChatEvent>,
+): { readonly held: true; readonly edit_id: string } | Record<never, never> => {
+  const held = events.find((event) => event.type === 'MessageHeld')
+  return held === undefined ? {} : { held: true, edit_id: held.data.messageId }
+}
+
 /** `events`: those of the command that sent it. A repeated command has none, so the message is then looked for. */
 export const isWaiting = async (
   commands: Pick<Commands, 'lookFiltered'>,

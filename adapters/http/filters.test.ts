@@ -139,17 +139,28 @@ test('given a dropped message, then the room never had it; if it had been posted
   await http.settled()
   const last = (await done(http, `GET ${CHAT}`, 'dave')).messages.at(-1)
   assert.equal([last.content, last.is_deleted], ['', true])
-  assert.is(
-    (
-      await ask(
-        http,
-        `PATCH ${CHAT}/${(await done(http, `GET ${CHAT}`, 'dave')).messages[0].message_id}`,
-        'dave',
-        { content: 'darn' },
-      )
-    ).code,
-    'words_held',
+})
+
+test('given an edit with words that a filter holds, then the room reads the message as before until a moderator lets the edit through', async ({
+  http,
+}) => {
+  const { message_id } = await done(http, `POST ${CHAT}`, 'dave', { content: 'fine' })
+  const sent = await done(http, `PATCH ${CHAT}/${message_id}`, 'dave', { content: 'darn' })
+  assert.equal([sent.held, sent.message_id], [true, message_id])
+  assert.equal((await contents(http)).at(-1), 'fine')
+  const waiting = (await done(http, `GET ${ROOM}/filtered`, 'maria')).messages
+  assert.equal(
+    waiting.map((one: Json) => [one.message_id, one.edits, one.content, one.held, one.reported]),
+    [[sent.edit_id, message_id, 'darn', true, true]],
   )
+  await done(http, `POST ${ROOM}/filtered/${sent.edit_id}/approve`, 'maria', {})
+  await http.settled()
+  assert.equal((await contents(http)).at(-1), 'darn')
+  assert.equal((await done(http, `GET ${ROOM}/filtered`, 'maria')).messages, [])
+  const again = await done(http, `PATCH ${CHAT}/${message_id}`, 'dave', { content: 'heckler' })
+  await done(http, `DELETE ${CHAT}/${again.edit_id}`, 'dave')
+  assert.equal((await done(http, `GET ${ROOM}/filtered`, 'maria')).messages, [])
+  await done(http, `DELETE ${CHAT}/${message_id}`, 'dave')
 })
 
 test('given too many messages in a while, then their writer is muted in the chat for a time, and approval ends the mute', async ({

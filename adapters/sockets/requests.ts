@@ -7,7 +7,7 @@ import { canonicalId } from '../../domain/chat/text.ts'
 import { parseSpace, type SpaceRef } from '../../domain/names.ts'
 import type { Accepted, Clock, Commands, Ids } from '../../domain/ports.ts'
 import type { SpaceCommand } from '../../domain/space/commands.ts'
-import { isWaiting } from '../waiting-message.ts'
+import { heldEdit, isWaiting } from '../waiting-message.ts'
 import { type Answer, doneAt, failed, notInRoom, told } from './answers.ts'
 import { commandIn, type Elsewhere, ON_WIRE, type OnWire, payloadOf } from './command-payloads.ts'
 import type { Ephemeral } from './ephemeral/parts.ts'
@@ -92,6 +92,8 @@ export const createRequests = (deps: {
     }
   const messageAnswer = (accepted: Accepted<ChatEvent>, { messageId }: ChatCommand): Answer =>
     doneAt(accepted, { message_id: canonicalId(messageId) })
+  const editAnswer = (accepted: Accepted<ChatEvent>, { messageId }: ChatCommand): Answer =>
+    doneAt(accepted, { message_id: canonicalId(messageId), ...heldEdit(accepted.events) })
   /** The same answer, and whether the message waits for a moderator: a message that is sent again may still wait. */
   const postAnswer = async (
     accepted: Accepted<ChatEvent>,
@@ -138,7 +140,7 @@ export const createRequests = (deps: {
             messageId: asked.message_id,
             content: asked.content,
           }),
-          messageAnswer,
+          editAnswer,
         ),
         CHAT,
       ),

@@ -36,7 +36,7 @@ import { caseRules } from './case-rules.ts'
 import { chatRules } from './chat-rules.ts'
 import { createFollowed } from './followed-position.ts'
 import { type Rules, troubled } from './jobs.ts'
-import { heldMessage, letThrough } from './let-through.ts'
+import { heldMessage, letThrough, withEditId } from './let-through.ts'
 import { type CommandLimits, createLimiter, DEFAULT_LIMITS } from './limits.ts'
 import { createMailbox, type Mailbox, type MailboxOptions } from './mailbox.ts'
 import type { MessageLookup } from './message-lookup.ts'
@@ -305,7 +305,7 @@ export const createCommands = (
 
   const chat = (
     request: CommandRequest<ChatCommand>,
-  ): Promise<E.Either<CommandError<ChatRefusal>, Accepted<ChatEvent>>> => submit(request, ofChat)
+  ): Promise<E.Either<CommandError<ChatRefusal>, Accepted<ChatEvent>>> => submit(withEditId(request), ofChat)
   const filtered = (space: SpaceRef) => lookAtFiltered(mailboxes, space)
   const letting = { log: options.log, filtered, chat }
   return {

@@ -9,12 +9,12 @@ const ordered = (_: string, value: unknown): unknown =>
     ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
     : value
 
+/** What the server adds to a command. */
+const INNER = { fresh: undefined, network: undefined, editId: undefined, heldAs: undefined }
+
 /** A digest of everything that the caller says in the command. It reveals too much about words to be kept anywhere but in memory. */
 export const wholeDigest = (command: SentCommand): string =>
-  hash('sha256', JSON.stringify({ ...command, fresh: undefined, network: undefined }, ordered), 'hex').slice(
-    0,
-    32,
-  )
+  hash('sha256', JSON.stringify({ ...command, ...INNER }, ordered), 'hex').slice(0, 32)
 
 const withoutWords = (command: SentCommand): SentCommand => {
   if ('content' in command) return { ...command, content: '' }

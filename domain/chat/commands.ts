@@ -73,14 +73,29 @@ export const CHAT_COMMANDS = {
     },
   }),
   EditMessage: command({
-    fields: { messageId: messageId('a message of the asker’s'), content: words },
+    fields: {
+      messageId: messageId('a message of the asker’s'),
+      content: words,
+      /** The id under which it waits if a filter holds it. The server makes it. */
+      editId: field(t.union([t.string, t.undefined]), undefined, { isInner: true }),
+      /** The id under which it waited until a moderator let it through. Only the server says so, with the words that waited. */
+      heldAs: field(t.union([t.string, t.undefined]), undefined, { isInner: true }),
+    },
     who: 'the author',
     says: 'Rewrites the caller’s own message.',
     rate: 'chat-change',
     looksAt: ['guests', 'chat', 'mute', 'filtered', 'message', 'filters'],
     socket: 'chat-edit',
-    again: ({ type, data }) =>
-      type === 'MessageEdited' ? { messageId: data.messageId, content: known(data.content) } : null,
+    again: ({ type, data }) => {
+      if (type === 'MessageEdited')
+        return {
+          messageId: data.messageId,
+          content: known(data.content),
+          ...(data.heldAs === undefined ? {} : { heldAs: data.heldAs }),
+        }
+      if (type !== 'MessageHeld' || data.edits === undefined) return null
+      return { messageId: data.edits, content: known(data.content), editId: data.messageId }
+    },
   }),
   DeleteMessage: command({
     fields: { messageId: messageId('a message of the asker’s') },

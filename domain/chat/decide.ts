@@ -2,7 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { type Subject, writerOf } from '../identity.ts'
 import { MAIN } from '../names.ts'
-import { isSince2 } from '../rules.ts'
+import { isSince2, isSince5 } from '../rules.ts'
 import { accessOf, mayActOn, mayAs, rank } from '../space/access.ts'
 import { actorOf, type DecisionContext } from '../space/decision-context.ts'
 import { readSubspace } from '../space/seats.ts'
@@ -118,7 +118,7 @@ const rootOf = (talk: Talk, { parentMessageId, subspace }: Sending): E.Either<Ch
   return E.right(parent.threadRootId ?? parentMessageId)
 }
 
-const messageOf = (talk: Talk, sending: Sending, threadRootId: string | null) => ({
+const messageOf = (talk: Talk, sending: Omit<Sending, 'type'>, threadRootId: string | null) => ({
   messageId: sending.messageId,
   account: writerOf(talk.by),
   guest: talk.by.kind === 'guest' ? talk.by.id : null,
@@ -135,7 +135,8 @@ const messageOf = (talk: Talk, sending: Sending, threadRootId: string | null) =>
  *  mode was waited out when it was first sent. */
 const postHeld = (talk: Talk, sending: Sending, held: Caught): Decision => {
   const facts = talk.lookedUp(sending.messageId)
-  const isRepeat = held.author === talk.by.id && (facts === null || isSamePost(sending, facts))
+  const isSame = facts === null || isSamePost(sending, facts)
+  const isRepeat = held.edits === undefined && held.author === talk.by.id && isSame
   if (!isRepeat) return E.left({ _tag: 'MessageIdTaken' })
   if (held.approvedBy === null) return E.right([])
   const root = rootOf(talk, sending)
@@ -181,8 +182,24 @@ const sendingOf = ({ messageId, subspace }: { readonly messageId: string; readon
   subspace,
 })
 
+/** What waits if a filter holds an edit: the message as it would read, under an id of its own. */
+const heldEdit = (talk: Talk, { messageId, content, editId }: EditMessage, message: Known) => {
+  const { subspace, messageType, parentMessageId, threadRootId } = message
+  const edits = canonicalId(messageId)
+  const sending = { messageId: editId ?? edits, subspace, messageType, content, parentMessageId }
+  return { ...messageOf(talk, sending, threadRootId), edits }
+}
+
+/** An edit that waited and that a moderator let through: no filter looks at it again. */
+const letThrough = ({ chat, by }: Talk, { heldAs, messageId }: EditMessage): Caught | null => {
+  const held = heldAs === undefined ? null : heldOf(chat, heldAs)
+  const isOfThis = held?.edits === canonicalId(messageId) && held.author === by.id
+  return isOfThis && held.approvedBy !== null ? held : null
+}
+
 const edit = (talk: Talk, command: EditMessage): Decision => {
-  const may = maySpeak(talk)
+  const waited = letThrough(talk, command)
+  const may = waited === null ? maySpeak(talk) : mayWrite(talk)
   if (E.isLeft(may)) return may
   const messageId = canonicalId(command.messageId)
   const content = parseContent(command.content, talk.rules)
@@ -190,12 +207,23 @@ const edit = (talk: Talk, command: EditMessage): Decision => {
   const message = talk.find(messageId)
   if (message === null || message.deleted) return NOT_FOUND
   if (message.author !== talk.by.id) return NOT_YOURS
-  if (message.readsAs(content.right)) return E.right([])
   const { by, at } = talk
-  const filters = filtersFor(talk, content.right, false)
-  if (holding(filters) !== undefined) return E.left({ _tag: 'WordsHeld', of: 'edit' })
   const data = { messageId, subspace: message.subspace, by: actorOf(by), at, content: content.right }
-  return E.right([{ type: 'MessageEdited', data }, ...actsOn(talk, sendingOf(data), filters)])
+  if (waited !== null)
+    return E.right([{ type: 'MessageEdited', data: { ...data, heldAs: waited.messageId } }])
+  if (message.readsAs(content.right)) return E.right([])
+  const filters = filtersFor(talk, content.right, false)
+  const holds = holding(filters)
+  if (holds === undefined)
+    return E.right([{ type: 'MessageEdited', data }, ...actsOn(talk, sendingOf(data), filters)])
+  if (!isSince5(talk.rules)) return E.left({ _tag: 'WordsHeld', of: 'edit' })
+  const held = heldEdit(talk, { ...command, content: content.right }, message)
+  const room = mayWait(talk, held.edits)
+  if (E.isLeft(room)) return room
+  return E.right([
+    { type: 'MessageHeld', data: { ...held, filterId: holds.filterId } },
+    ...actsOn(talk, sendingOf(held), filters),
+  ])
 }
 
 /** Checks whether the caller may settle what a filter caught: a moderator above the author may. Null if nothing was caught. */

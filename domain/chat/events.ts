@@ -50,11 +50,12 @@ export const CHAT_EVENTS = {
     ]),
     ({ content }, { actor }) => `${actor}: ${said(content)}`,
   ),
-  /** A filter of the room holds it until a moderator lets it through or drops it: the room gets no news of it. */
+  /** A filter of the room holds it until a moderator lets it through or drops it: the room gets no news of it. An edit
+   *  that is held has an id of its own, and `edits` is the message that it would rewrite. */
   MessageHeld: event(
-    t.intersection([t.type({ ...Message, filterId: t.string }), t.partial(Turn)]),
-    ({ content, filterId }, { actor }) =>
-      `a message of ${actor} was held by the filter ${filterId}: ${said(content)}`,
+    t.intersection([t.type({ ...Message, filterId: t.string }), t.partial({ ...Turn, edits: t.string })]),
+    ({ content, filterId, edits }, { actor }) =>
+      `${edits === undefined ? 'a message' : 'an edit'} of ${actor} was held by the filter ${filterId}: ${said(content)}`,
   ),
   /** What else a filter did about the message of the event before this one. */
   FilterActed: event(
@@ -83,7 +84,11 @@ export const CHAT_EVENTS = {
       `${actor} did not let a message of ${subject} through${reason === null ? '' : `: ${reason}`}`,
   ),
   MessageEdited: event(
-    t.type({ ...change, content: t.string }),
+    t.intersection([
+      t.type({ ...change, content: t.string }),
+      // The id under which it waited for a moderator, if a filter held it.
+      t.partial({ heldAs: t.string }),
+    ]),
     ({ content }, { actor }) => `${actor} changed a message to: ${said(content)}`,
   ),
   MessageDeleted: event(t.type(change), (_, { actor }) => `${actor} deleted a message`),

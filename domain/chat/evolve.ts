@@ -106,7 +106,7 @@ export const evolveChat = (state: ChatState, event: ChatEvent): ChatState => {
       break
     }
     case 'MessageHeld':
-      noteSent(state, event as ChatEventOf<'MessageHeld'>, revision)
+      if (data.edits === undefined) noteSent(state, event as ChatEventOf<'MessageHeld'>, revision)
       break
     case 'FilterActed':
     case 'MessageApproved':

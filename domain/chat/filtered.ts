@@ -16,22 +16,28 @@ const MAX_QUIET = 5_000
 
 const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
 
-export const Caught = t.type({
-  messageId: t.string,
-  author: t.string,
-  subspace: t.string,
-  /** The revision of the event that caught it. */
-  revision: t.number,
-  at: t.string,
-  filterIds: t.readonlyArray(t.string),
-  /** Whether it waits: then nobody in the room was sent it. */
-  held: t.boolean,
-  reported: t.boolean,
-  /** Until when its writer may not write because of it (ISO 8601); null if they may. */
-  mutedUntil: nullable(t.string),
-  /** The moderator who let it through; it is posted next. */
-  approvedBy: nullable(t.string),
-})
+export const Caught = t.intersection([
+  t.type({
+    messageId: t.string,
+    author: t.string,
+    subspace: t.string,
+    /** The revision of the event that caught it. */
+    revision: t.number,
+    at: t.string,
+    filterIds: t.readonlyArray(t.string),
+    /** Whether it waits: then nobody in the room was sent it. */
+    held: t.boolean,
+    reported: t.boolean,
+    /** Until when its writer may not write because of it (ISO 8601); null if they may. */
+    mutedUntil: nullable(t.string),
+    /** The moderator who let it through; it is posted next. */
+    approvedBy: nullable(t.string),
+  }),
+  t.partial({
+    /** The message that it would rewrite, if it is an edit. */
+    edits: t.string,
+  }),
+])
 export type Caught = t.TypeOf<typeof Caught>
 /** A person whom a filter muted, until when, and for which message. */
 export const Quiet = t.type({ subject: t.string, until: t.string, messageId: t.string, filterId: t.string })
@@ -82,6 +88,11 @@ const put = ({ caught }: Filtered, one: Caught): void => {
     }
 }
 
+/** Forgets the edit of that message that waits: its author has changed the message since, or it is gone. */
+const forgetEditsOf = ({ caught }: Filtered, messageId: string): void => {
+  for (const [id, { edits }] of caught) if (edits === messageId) writable(caught).delete(id)
+}
+
 const withFilter = (filterIds: ReadonlyArray<string>, filterId: string): ReadonlyArray<string> =>
   filterIds.includes(filterId) ? filterIds : [...filterIds, filterId]
 
@@ -91,10 +102,18 @@ export const evolveFiltered = (filtered: Filtered, event: ChatEvent, revision: n
   const known = filtered.caught.get(data.messageId)
   switch (type) {
     case 'MessageHeld': {
-      const { messageId, account, guest, subspace, at, filterId } = data
+      const { messageId, account, guest, subspace, at, filterId, edits } = data
       const one = { messageId, author: account ?? guest ?? '', subspace, revision, at, filterIds: [filterId] }
       writable(filtered.caught).delete(messageId)
-      put(filtered, { ...one, held: true, reported: false, mutedUntil: null, approvedBy: null })
+      if (edits !== undefined) forgetEditsOf(filtered, edits)
+      put(filtered, {
+        ...one,
+        ...(edits === undefined ? {} : { edits }),
+        held: true,
+        reported: false,
+        mutedUntil: null,
+        approvedBy: null,
+      })
       return
     }
     case 'FilterActed': {
@@ -132,9 +151,13 @@ export const evolveFiltered = (filtered: Filtered, event: ChatEvent, revision: n
       // The message waited until now.
       if (known?.held === true) writable(filtered.caught).delete(data.messageId)
       return
+    case 'MessageEdited':
+      forgetEditsOf(filtered, data.messageId)
+      return
     case 'MessageDropped':
     case 'MessageDeleted':
       writable(filtered.caught).delete(data.messageId)
+      forgetEditsOf(filtered, data.messageId)
       return
     default:
       return

@@ -81,13 +81,13 @@ export const actsOn = (
   ]
 }
 
-/** Refuses one more message if as many wait as may. */
-export const mayWait = ({ chat, by }: Talk): E.Either<ChatRefusal, void> => {
+/** Refuses one more message if as many wait as may. `replaces`: the message whose waiting edit it takes the place of. */
+export const mayWait = ({ chat, by }: Talk, replaces?: string): E.Either<ChatRefusal, void> => {
   let all = 0
   let own = 0
   let guests = 0
-  for (const { held, author } of chat.filtered.caught.values()) {
-    if (!held) continue
+  for (const { held, author, edits } of chat.filtered.caught.values()) {
+    if (!held || (edits !== undefined && edits === replaces)) continue
     all += 1
     if (author === by.id) own += 1
     if (isGuest(author)) guests += 1

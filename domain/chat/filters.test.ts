@@ -255,7 +255,7 @@ test('given a filter that counts, when somebody writes more than its count, then
     .types('MessagePosted')
 })
 
-test('given as many held messages of one person as there may be, when they write another, then it is refused as WordsHeld; an edit with such words always is', () => {
+test('given as many held messages of one person as there may be, when they write another, then it is refused as WordsHeld', () => {
   const full = Array.from({ length: MAX_HELD_OF_ONE }, (_, n) => held(id(n + 10), 'darn', 'rude'))
   given(...full)
     .when(ask(alice, post(M1, 'darn'), RUDE))
@@ -263,9 +263,80 @@ test('given as many held messages of one person as there may be, when they write
   given(...full)
     .when(ask(account('dave'), post(M1, 'darn'), RUDE))
     .types('MessageHeld')
+  given(posted(M1, 'hello'), ...full)
+    .when(ask(alice, EDIT, RUDE))
+    .refuses({ _tag: 'WordsHeld', of: 'too many' })
+})
+
+const E1 = id(901)
+const E2 = id(902)
+const EDIT = { type: 'EditMessage', messageId: M1, content: 'darn', editId: E1 } as const
+const heldEdit = (editId: string, content: string): ChatEvent => ({
+  type: 'MessageHeld',
+  data: { ...message(editId, content), filterId: 'rude', edits: M1 },
+})
+const DELETED: ChatEvent = {
+  type: 'MessageDeleted',
+  data: { messageId: M1, subspace: 'main', by: alice, at: at() },
+}
+const edited = (content: string, heldAs?: string): ChatEvent => ({
+  type: 'MessageEdited',
+  data: {
+    ...{ messageId: M1, subspace: 'main', by: alice, at: at(), content },
+    ...(heldAs === undefined ? {} : { heldAs }),
+  },
+})
+
+test('given an edit with words that a filter holds, then it waits under an id of its own, and mutes and reports as a message would', () => {
   given(posted(M1, 'hello'))
-    .when(ask(alice, { type: 'EditMessage', messageId: M1, content: 'darn' }, RUDE))
+    .when(ask(alice, EDIT, RUDE))
+    .happens(heldEdit(E1, 'darn'))
+  given(posted(M1, 'hello'))
+    .when(ask(alice, EDIT, [filter('rude', words('darn'), ['hold', 'mute', 'report'])]))
+    .types('MessageHeld', 'FilterActed', 'FilterActed')
+  // By the rules of then it was refused.
+  given(posted(M1, 'hello'))
+    .when({ ...ask(alice, EDIT, RUDE), rules: 4 })
     .refuses({ _tag: 'WordsHeld', of: 'edit' })
+  // It counts as no message.
+  given(posted(M1, 'hello'), heldEdit(E1, 'darn'))
+    .when(ask(alice, post(id(2), 'a'), [filter('often', often(2, 10))]))
+    .types('MessagePosted')
+})
+test('given an edit that waits, when a moderator lets it through, then it alone is written; the words of another edit are not', () => {
+  const through = { ...EDIT, heldAs: E1 }
+  const waits = [posted(M1, 'hello'), heldEdit(E1, 'darn')]
+  given(...waits)
+    .when(ask(alice, through, RUDE))
+    .types('MessageHeld')
+  given(...waits, approved(E1))
+    .when(ask(alice, through, RUDE))
+    .happens(edited('darn', E1))
+  given(...waits, approved(E1))
+    .when(ask(alice, { ...EDIT, editId: E1 }, RUDE))
+    .types('MessageHeld')
+  given(...waits, approved(E1))
+    .when(ask(alice, post(E1, 'darn'), RUDE))
+    .refuses({ _tag: 'MessageIdTaken' })
+  given(...waits, approved(E1), edited('darn', E1))
+    .when(ask(maria, approve(E1), RUDE))
+    .refuses({ _tag: 'MessageNotFound' })
+  given(...waits)
+    .when(ask(maria, drop(E1), RUDE))
+    .types('MessageDropped')
+})
+test('given an edit that waits, when its author changes or deletes the message, then it waits no more', () => {
+  const waits = [posted(M1, 'hello'), heldEdit(E1, 'darn')]
+  for (const since of [edited('fine'), heldEdit(E2, 'heck'), DELETED])
+    given(...waits, since)
+      .when(ask(maria, approve(E1), RUDE))
+      .refuses({ _tag: 'MessageNotFound' })
+  given(...waits, heldEdit(E2, 'heck'))
+    .when(ask(maria, approve(E2), RUDE))
+    .types('MessageApproved')
+  given(...waits)
+    .when(ask(alice, { type: 'DeleteMessage', messageId: E1 }, RUDE))
+    .types('MessageDropped')
 })
 
 test('given an approved message, when its author has been banned since, then it is not posted', () => {

@@ -27,6 +27,8 @@ const isSamePlace = (a: Omit<Post, 'content'>, b: Omit<Post, 'content'>): boolea
 export type Known = {
   readonly author: Subject
   readonly subspace: string
+  readonly messageType: string
+  readonly parentMessageId: string | null
   readonly threadRootId: string | null
   readonly deleted: boolean
   readonly wasPostedAs: (post: Post) => boolean
@@ -114,10 +116,12 @@ export const knownMessage = (state: ChatState, found: Found | undefined, id: str
   const reactionsOf = (subject: Subject): number => count(subject)
   const reactions = (): number => count(null)
   if (recent !== undefined && posted !== null) {
-    const { author, subspace, threadRootId } = posted
+    const { author, subspace, messageType, parentMessageId, threadRootId } = posted
     return {
       author,
       subspace,
+      messageType,
+      parentMessageId,
       threadRootId,
       deleted: recent.deleted || facts?.deleted === true,
       wasPostedAs: (post) =>
@@ -138,6 +142,8 @@ export const knownMessage = (state: ChatState, found: Found | undefined, id: str
   return {
     author: facts.author,
     subspace: facts.subspace,
+    messageType: facts.messageType,
+    parentMessageId: facts.parentMessageId,
     threadRootId: facts.threadRootId,
     deleted,
     // The read model no longer has the first words of an edited or deleted message, so the id alone must suffice.

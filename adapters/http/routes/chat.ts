@@ -8,7 +8,7 @@ import { derivedUuid } from '../../../domain/ids.ts'
 import { parseSubspace, type SpaceRef } from '../../../domain/names.ts'
 import type { Accepted } from '../../../domain/ports.ts'
 import type { MessageRecord } from '../../../projections/read-models.ts'
-import { isWaiting } from '../../waiting-message.ts'
+import { heldEdit, isWaiting } from '../../waiting-message.ts'
 import { AnySubspace, Content, Limit, MessagePlace, optional, Text, Uuid } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
 import { CATCH_UP_MS, type EndpointRequest, mount, NEW_GUEST, WRITTEN } from '../endpoint.ts'
@@ -154,15 +154,20 @@ export const chat = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'PATCH',
     path: `${at}/:message_id`,
-    answer: { ...WRITTEN, message_id: uuid },
+    answer: {
+      ...WRITTEN,
+      message_id: uuid,
+      held: sometimes({ ...yesNo, description: 'A filter holds the edit: the message reads as before.' }),
+      edit_id: sometimes({ ...uuid, description: 'The id under which the edit waits, if it is held.' }),
+    },
     tag,
-    summary: 'Rewrites the caller’s own message.',
+    summary: 'Rewrites the caller’s own message. A filter may hold the edit for the moderators.',
     params: MessageParams,
     body: t.type({ content: Content }),
     handle: async (asked) => {
       const messageId = asked.params.message_id
       const accepted = await send(asked, { type: 'EditMessage', messageId, content: asked.body.content })
-      return { message_id: messageId, ...written(accepted) }
+      return { message_id: messageId, ...heldEdit(accepted.events), ...written(accepted) }
     },
   })
 

@@ -63,6 +63,7 @@ const CaughtShape = shape('CaughtMessage', {
   ),
   at: time,
   filters: listOf(text()),
+  edits: orNull({ ...uuid, description: 'The message that it would rewrite, if it is an edit that waits.' }),
   held: { ...yesNo, description: 'It waits: the room was not told of it.' },
   approved: { ...yesNo, description: 'It was let through and not posted yet: approve it again.' },
   reported: yesNo,
@@ -153,7 +154,7 @@ const setting = (app: FastifyInstance, deps: HttpDeps): void => {
   })
 }
 
-/** The words of a waiting message as they were sent; of a posted message, as they read now. */
+/** The words of a waiting message or edit as they were sent; of a posted message, as they read now. */
 const wordsOf = async (
   deps: HttpDeps,
   space: SpaceRef,
@@ -199,6 +200,7 @@ const caught = (app: FastifyInstance, deps: HttpDeps): void => {
           content: await wordsOf(deps, space, one),
           at: one.at,
           filters: one.filterIds,
+          edits: one.edits ?? null,
           held: one.held,
           approved: one.approvedBy !== null,
           reported: one.reported,

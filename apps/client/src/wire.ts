@@ -519,13 +519,14 @@ export type Told = {
     readonly emoji: string
     readonly removed: boolean
   }
-  /** A filter of the space holds a message of the receiver’s until a moderator lets it through. */
+  /** A filter of the space holds a message of the receiver’s, or an edit (which has an id of its own), until a moderator lets it through. */
   readonly 'message-held': {
     readonly message_id: string
     readonly subspace: string
     readonly position: string
     readonly revision: string
     readonly timestamp: string
+    readonly edits: string
   }
   /** A moderator let a message of the receiver’s through; a mute that came with it is over. One that waited is posted next. */
   readonly 'message-approved': {

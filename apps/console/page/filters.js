@@ -7,8 +7,8 @@ import { Sending } from './sending.js'
 import { problemBox } from './view.js'
 
 const part = encodeURIComponent
-const did = ({ held, approved, reported, muted_until }) =>
-  [held && (approved ? 'let through, not posted yet' : 'held'), reported && 'reported', muted_until && 'writer muted'].filter(Boolean).join(' · ')
+const did = ({ held, edits, approved, reported, muted_until }) =>
+  [edits && 'an edit', held && (approved ? 'let through, not posted yet' : 'held'), reported && 'reported', muted_until && 'writer muted'].filter(Boolean).join(' · ')
 
 class FilteredQueue extends Sending {
   static properties = { ...Sending.properties, quiet: {}, cursor: { state: true } }

@@ -39,9 +39,10 @@ export type PastStates = {
   readonly commandOf: (decoded: Decoded) => Promise<ReadonlyArray<Decoded>>
 }
 
-/** A message counts when it was sent, even if a filter held it then. */
+/** A message counts when it was sent, even if a filter held it then; an edit does not count. */
 const isSentBy = ({ type, data }: Decoded['event'], author: string): boolean =>
-  (type === 'MessageHeld' || (type === 'MessagePosted' && data.heldAt === undefined)) &&
+  ((type === 'MessageHeld' && data.edits === undefined) ||
+    (type === 'MessagePosted' && data.heldAt === undefined)) &&
   (data.account ?? data.guest) === author
 
 const PAGE = 1_000

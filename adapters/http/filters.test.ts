@@ -150,7 +150,7 @@ test('given an edit with words that a filter holds, then the room reads the mess
   assert.equal((await contents(http)).at(-1), 'fine')
   const waiting = (await done(http, `GET ${ROOM}/filtered`, 'maria')).messages
   assert.equal(
-    waiting.map((one: Json) => [one.message_id, one.edits, one.content, one.held, one.reported]),
+    waiting.map((one: AnyJson) => [one.message_id, one.edits, one.content, one.held, one.reported]),
     [[sent.edit_id, message_id, 'darn', true, true]],
   )
   await done(http, `POST ${ROOM}/filtered/${sent.edit_id}/approve`, 'maria', {})

@@ -429,7 +429,7 @@ export const SERVER_EVENTS: Readonly<Record<string, DocumentedNews>> = {
   'message-held': {
     to: 'this socket',
     does: 'A filter of the space holds a message of the receiver’s, or an edit (which has an id of its own), until a moderator lets it through.',
-    fields: { ...aboutMessage, edits: shapes.sometimes(uuid) },
+    fields: { ...aboutMessage, edits: orNull(uuid) },
   },
   'message-approved': {
     to: 'this socket',

@@ -112,7 +112,7 @@ const about = ({ messageId, subspace, at }: AboutMessage, { revision, position }
 /** Sent to the writer: the message waits for a moderator. They may not know which filter held it. */
 export const messageHeld = ({ data }: ChatEventOf<'MessageHeld'>, place: At): News => ({
   event: 'message-held',
-  payload: { ...about(data, place), ...(data.edits === undefined ? {} : { edits: data.edits }) },
+  payload: { ...about(data, place), edits: data.edits ?? null },
 })
 export const messageApproved = ({ data }: ChatEventOf<'MessageApproved'>, place: At): News => ({
   event: 'message-approved',

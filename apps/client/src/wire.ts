@@ -526,7 +526,7 @@ export type Told = {
     readonly position: string
     readonly revision: string
     readonly timestamp: string
-    readonly edits: string
+    readonly edits: string | null
   }
   /** A moderator let a message of the receiver’s through; a mute that came with it is over. One that waited is posted next. */
   readonly 'message-approved': {

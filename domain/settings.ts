@@ -80,7 +80,7 @@ export const SETTINGS = {
   voice_enabled: onOff(true, 'Whether people may speak.', 'bool'),
   guests_allowed: onOff(true, 'Whether people may enter without signing in to an account.', 'bool'),
   max_users: whole(
-    { initial: 50, least: 1, most: 10_000 },
+    { initial: 50, least: 1, most: 25_000 },
     'How many sessions the space has room for.',
     'int4',
   ),

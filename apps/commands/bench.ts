@@ -1,4 +1,5 @@
 /** Measures how fast the command path is by itself, on the given log. Returns numbers; the caller prints them. */
+import { runInNewContext } from 'node:vm'
 import * as E from 'fp-ts/lib/Either.js'
 import type { SpaceRef } from '../../domain/names.ts'
 import type { EventLog } from '../../domain/ports.ts'
@@ -110,6 +111,33 @@ export const benchJoins = async (
     p99ms: waits[Math.floor(waits.length * 0.99)]!,
     processorShare: (used.user + used.system) / 1_000 / elapsed,
   }
+}
+
+export type LargeRoomFigures = {
+  readonly joins: number
+  readonly perSecond: number
+  /** What this process holds after it all, beyond what it held before, in bytes: the room's state and its caches. */
+  readonly held: number
+}
+
+const heldNow = (): number => {
+  // There if the caller exposed it.
+  runInNewContext('typeof gc === "function" && gc()')
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}
+
+/** `count` joins into one space that has room for all of them. */
+export const benchLargeRoom = async (log: EventLog, count = 20_000): Promise<LargeRoomFigures> => {
+  const path = pathOn(log)
+  const space = freshSpace()
+  await send(path, space, ALICE, { type: 'ChangeSettings', changes: { max_users: count } })
+  const before = heldNow()
+  const started = performance.now()
+  await keepBusy(count, 1_000, (n) => send(path, space, guest(n), join(n)))
+  const seconds = (performance.now() - started) / 1_000
+  await path.drain()
+  return { joins: count, perSecond: Math.round(count / seconds), held: heldNow() - before }
 }
 
 export type WakeFigures = {

@@ -36,6 +36,7 @@ import { type FeedDeps, type LiveFeed, startFeed } from './feed.ts'
 import { createJsonSockets, jsonRequests } from './gateway/json.ts'
 import { createLanguages } from './gateway/languages.ts'
 import { takeUpgrades } from './gateway/upgrades.ts'
+import { createGathering } from './gathering.ts'
 import type { Member } from './member.ts'
 import { createMemberPositions } from './member-positions.ts'
 import { createMembership } from './membership.ts'
@@ -139,6 +140,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
   const gate = createGate({ perAddress: limits.perAddress, origins, trustProxy, clock, logger, metrics })
   const members = new Map<string, Member>()
   const turns = createTurns()
+  const gathering = createGathering()
   const tokens = createTokens({ members, auth, clock })
 
   const io = socketServer(httpServer, limits, origins, gate)
@@ -228,7 +230,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
   const going = createGoing({ members, membership, ephemeral, logger })
   laterGoing.is(going)
 
-  acceptConnections({ io, members, receive, turns, tokens, sending, gate, going, handshake })
+  acceptConnections({ io, members, receive, turns, gathering, tokens, sending, gate, going, handshake })
 
   const jsonSockets = createJsonSockets({
     sending,
@@ -241,6 +243,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     arrive: jsonArrival({ gate, arriving, pace, members, tokens }),
     depart: going.depart,
     took: turns.took,
+    gathering,
   })
   const upgrades = takeUpgrades(httpServer, {
     maxPacket: READ_AT_ALL * limits.maxPacket,

@@ -4,6 +4,7 @@ import type { Ack } from '../answers.ts'
 import { connectionOf } from '../connection.ts'
 import { easyrtcAnswer } from '../gateway/easyrtc.ts'
 import { isEasyrtcEvent } from '../gateway/languages.ts'
+import type { Gathering } from '../gathering.ts'
 import type { Member } from '../member.ts'
 import { isTooLarge } from '../oversized.ts'
 import type { createReceive } from '../receiving.ts'
@@ -23,8 +24,9 @@ type Receive = ReturnType<typeof createReceive>
 type Turns = ReturnType<typeof createTurns>
 
 const createReceivePacket =
-  (receive: Receive, turns: Turns) =>
+  (receive: Receive, turns: Turns, gathering: Gathering) =>
   (member: Member, socket: Socket, packet: ReadonlyArray<unknown>): void => {
+    gathering.asked()
     turns.took(member.turn, connectionOf(socket))
     const last = packet.length > 1 ? packet[packet.length - 1] : undefined
     const ack = typeof last === 'function' ? (last as Ack) : null
@@ -40,6 +42,7 @@ export const acceptConnections = ({
   members,
   receive,
   turns,
+  gathering,
   tokens,
   sending,
   gate,
@@ -50,13 +53,14 @@ export const acceptConnections = ({
   readonly members: Map<string, Member>
   readonly receive: Receive
   readonly turns: Turns
+  readonly gathering: Gathering
   readonly tokens: ReturnType<typeof createTokens>
   readonly sending: Sending
   readonly gate: Gate
   readonly going: ReturnType<typeof createGoing>
   readonly handshake: ReturnType<typeof createHandshake>
 }): void => {
-  const receivePacket = createReceivePacket(receive, turns)
+  const receivePacket = createReceivePacket(receive, turns, gathering)
   function onDisconnect(this: Socket, reason: string): void {
     going.depart(this.data as Member, reason)
   }

@@ -9,6 +9,7 @@ import { invalid } from '../../refusals.ts'
 import { type Ack, type Answer, told } from '../answers.ts'
 import type { Carrier } from '../arriving.ts'
 import type { SocketConnection } from '../connection.ts'
+import type { Gathering } from '../gathering.ts'
 import type { Member } from '../member.ts'
 import { oversizedName } from '../oversized.ts'
 import { isOwnEventName } from '../own-event-names.ts'
@@ -159,6 +160,7 @@ export const createJsonSockets = (deps: {
   ) => Promise<E.Either<Answer, Member>>
   readonly depart: (member: Member, reason: string) => void
   readonly took: (turn: ReadTurn, connection: SocketConnection) => void
+  readonly gathering: Gathering
 }): JsonSockets => {
   const { receive, requests, logger } = deps
   /** For each open socket, whether it has answered since it was last asked. */
@@ -265,9 +267,15 @@ export const createJsonSockets = (deps: {
       onFrame(member, line, text)
     }
     ws.removeAllListeners('message')
-    ws.on('message', (data, isBinary) => hear(frameOf(data, isBinary)))
+    ws.on('message', (data, isBinary) => {
+      deps.gathering.asked()
+      hear(frameOf(data, isBinary))
+    })
     for (const text of early) hear(text)
-    readSmallFrames(ws, (bytes) => hear(frameOf(bytes, true)))
+    readSmallFrames(ws, (bytes) => {
+      hear(frameOf(bytes, true))
+      deps.gathering.came()
+    })
   }
 
   return {

@@ -25,6 +25,12 @@ const POST = 'alice/my-post'
 const SCENE = `<!doctype html><meta charset="utf-8"><title>a scene</title>
 <script>
   const asked = new URLSearchParams(location.search)
+  // As if the user, or the machine, took so long to open the microphone.
+  const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices)
+  navigator.mediaDevices.getUserMedia = async (what) => {
+    await new Promise((resolve) => setTimeout(resolve, Number(asked.get('mic'))))
+    return open(what)
+  }
   window.connections = []
   const Native = window.RTCPeerConnection
   window.RTCPeerConnection = class extends Native {
@@ -119,7 +125,7 @@ const enter = async (
   context: Context,
   which: 0 | 1,
   account: string,
-  { adapter, audio }: { readonly adapter: string; readonly audio: boolean },
+  { adapter, audio, mic = 0 }: { readonly adapter: string; readonly audio: boolean; readonly mic?: number },
 ): Promise<Page> => {
   const url = context.product.endpoints().url
   const page = await (context.browsers[which] as Browser).newPage()
@@ -135,6 +141,7 @@ const enter = async (
     room: adapter === 'dlux' ? `post:${POST}` : `${POST.replace('/', '-')}-main`,
     adapter,
     audio: String(audio),
+    mic: String(mic),
   })
   await page.goto(`${context.pages.origin}/scene.html?${query}`)
   await page
@@ -185,5 +192,12 @@ for (const [adapter, audio] of [
     )
     await alice.close()
   })
+
+test('given two who come at the same moment with webrtc, whose microphones are still being opened, then they connect and hear each other', async (context) => {
+  const how = { adapter: 'webrtc', audio: true, mic: 1_200 }
+  const pages = await Promise.all([enter(context, 0, 'alice', how), enter(context, 1, 'bob', how)])
+  for (const page of pages)
+    await page.waitForFunction('heard().then((packets) => packets > 20)', { timeout: 30_000, polling: 200 })
+})
 
 test.run()

@@ -29,6 +29,10 @@ const enter = async ({ node, open }: Context, name: string) => {
   open.push(socket)
   const heard: Sent[] = []
   socket.on('send', (sent: Sent) => heard.push(sent))
+  let occupants: ReadonlyArray<string> = []
+  socket.on('occupantsChanged', (told: { occupants: object }) => {
+    occupants = Object.keys(told.occupants)
+  })
   const isIn = new Promise((resolve) => socket.once('connectSuccess', resolve))
   socket.emit('joinRoom', { room: 'alice-my-post-main' })
   await isIn
@@ -38,6 +42,7 @@ const enter = async ({ node, open }: Context, name: string) => {
     /** What the adapter sends of its entities, once it knows whether it has a microphone. */
     sayReady: () => socket.emit('broadcast', { type: 'u', data: { networkId: 'avatar' } }),
     id: () => socket.id as string,
+    occupants: () => occupants,
     /** The kinds of signals that it was sent, once there are so many; and the last of them. */
     heard: async (count: number) => {
       await until(`${count} signals came to ${name}`, () => heard.length >= count, 8_000)
@@ -55,6 +60,20 @@ const called = async (context: Context) => {
   assert.is((await bob.heard(1)).last.sdp, SILENT.sdp)
   return { bob, carol }
 }
+
+test('given somebody who has sent nothing yet, then they are told of a newcomer once they send something, and after two seconds in any case', async (context) => {
+  const bob = await enter(context, 'bob')
+  const carol = await enter(context, 'carol')
+  await until('Carol is told of both', () => carol.occupants().length === 2, 1_000)
+  assert.equal(bob.occupants(), [bob.id()])
+  bob.sayReady()
+  await until('Bob is told of both', () => bob.occupants().length === 2, 1_000)
+  const dave = await enter(context, 'dave')
+  await until('Bob is told of all three', () => bob.occupants().length === 3, 1_000)
+  assert.is(carol.occupants().length, 2)
+  await until('Carol is told of all three', () => carol.occupants().length === 3, 2_500)
+  assert.ok(carol.occupants().includes(dave.id()))
+})
 
 test('given an answer without a voice, when its client shows that it is ready, then it is offered the same again, its voice comes as an offer, and the answer to that ends here', async (context) => {
   const { bob, carol } = await called(context)

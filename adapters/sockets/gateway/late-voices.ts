@@ -38,6 +38,10 @@ export class LateVoices {
     this.#ask = ask
   }
 
+  get isReady(): boolean {
+    return this.#isReady
+  }
+
   /** The client is sent this offer. Only the same adapter names both sides in it; others negotiate again by themselves. */
   offered(from: string, offer: Payload): void {
     this.#calls.delete(from)

@@ -28,8 +28,11 @@ export const nafRequests = (
   }
   /** Its voices, of which whatever it sends shows something. */
   const voicesOf = ({ line }: Member): LateVoices | null => (isNaf(line) ? line.voices : null)
+  const sentData = ({ line }: Member): void => {
+    if (isNaf(line)) line.ready()
+  }
   const broadcast = (member: Member, { type, data: what }: Payload): Answer => {
-    voicesOf(member)?.ready()
+    sentData(member)
     return data(member, null, type, what)
   }
   const answer = (member: Member, to: unknown, what: unknown): Answer => {
@@ -39,7 +42,7 @@ export const nafRequests = (
   }
   const send = (member: Member, { to, type, data: what }: Payload): Answer => {
     if (type !== SIGNAL_TYPE) {
-      voicesOf(member)?.ready()
+      sentData(member)
       return data(member, to ?? '', type, what)
     }
     const kind = String(object(what).type)

@@ -15,12 +15,21 @@ const SIGNALS: Readonly<Record<string, SignalKind>> = {
 export const SIGNAL_TYPE = 'ice-candidate'
 export const signalKind = (event: string): SignalKind | undefined => SIGNALS[event]
 
+/** How long (ms) after it came a client that has sent nothing yet is not told of newcomers. The webrtc adapter makes an offer to
+ *  whoever comes later, and one that it prepares while its microphone is still being opened never goes out. */
+const QUIET_MS = 2_000
+
 const time = (at: unknown): number => (typeof at === 'string' ? Date.parse(at) : Number.NaN)
 
 export class NafLine extends TranslatedLine {
   /** When each socket came (ms since the epoch), by its id. */
   readonly #occupants = new Map<string, number>()
   #isChanged = false
+  /** Those who came while this client is not told of newcomers. */
+  readonly #later = new Map<string, number>()
+  /** Until when it is not; null: no longer. */
+  #quietUntil: number | null = null
+  #timer: NodeJS.Timeout | undefined
   readonly voices = new LateVoices((from, offer) => this.#send(from, offer))
 
   protected override say(event: string, payload: Payload): void {
@@ -43,18 +52,49 @@ export class NafLine extends TranslatedLine {
         super.say(event, payload)
         this.socket.emit('connectSuccess', { joinedTime: this.#occupants.get(this.id) ?? Date.now() })
         this.#isChanged = true
+        if (!this.voices.isReady) this.#keepQuiet()
         return
       case 'user-joined':
-        this.#occupants.set(String(payload.socketId), time(payload.timestamp))
-        this.#isChanged = true
+        this.#came(String(payload.socketId), time(payload.timestamp))
         break
       case 'user-left':
+        this.#later.delete(String(payload.socketId))
         this.#occupants.delete(String(payload.socketId))
         this.voices.gone(String(payload.socketId))
         this.#isChanged = true
         break
     }
     super.say(event, payload)
+  }
+
+  #keepQuiet(): void {
+    this.#quietUntil = performance.now() + QUIET_MS
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#tellAll(), QUIET_MS).unref()
+  }
+  #came(id: string, at: number): void {
+    const isQuiet = this.#quietUntil !== null && performance.now() < this.#quietUntil
+    if (isQuiet && id !== this.id) {
+      this.#later.set(id, at)
+      return
+    }
+    this.#occupants.set(id, at)
+    this.#isChanged = true
+  }
+  /** From now on it is told of everybody who comes. */
+  #tellAll(): void {
+    clearTimeout(this.#timer)
+    this.#quietUntil = null
+    if (this.#later.size === 0) return
+    for (const [id, at] of this.#later) this.#occupants.set(id, at)
+    this.#later.clear()
+    this.#isChanged = true
+    this.said()
+  }
+  /** The client has sent data: its microphone is open, or there is none. */
+  ready(): void {
+    this.voices.ready()
+    this.#tellAll()
   }
 
   /** Sent once for all who came and went together, since it names everybody. */
@@ -67,6 +107,8 @@ export class NafLine extends TranslatedLine {
   /** The adapter also looks at `from` and `to` inside the payload, which clients of another language don't write. */
   #signal(kind: SignalKind, payload: Payload): void {
     const from = String(payload.fromSocketId)
+    // The adapter has no place for a signal of somebody of whom it does not know.
+    if (this.#later.has(from)) this.#tellAll()
     if (kind === 'answer' && this.voices.ends(from)) return
     const given = payload[kind]
     const fields = typeof given === 'object' && given !== null ? given : { [kind]: given }
@@ -79,6 +121,8 @@ export class NafLine extends TranslatedLine {
   }
 
   override leave(room: RoomKey): void {
+    clearTimeout(this.#timer)
+    this.#later.clear()
     this.voices.clear()
     super.leave(room)
   }

@@ -10,14 +10,14 @@ const STYLES = `
 * { box-sizing: border-box; font: inherit; color: inherit; }
 section { background: rgba(15, 18, 28, .82); border-radius: 12px; padding: 10px; backdrop-filter: blur(6px); }
 header { display: flex; justify-content: space-between; gap: 8px; font-weight: 600; margin: 0 2px 6px; }
-ol { list-style: none; margin: 0 0 8px; padding: 0 2px; max-height: min(180px, 26vh); overflow-y: auto; overflow-wrap: anywhere; }
-li { margin: 2px 0; } li b { margin-right: 6px; color: #9cc4ff; } li.news { color: #b9bfd0; font-style: italic; }
+[role=log] { margin: 0 0 8px; padding: 0 2px; max-height: min(180px, 26vh); overflow-y: auto; overflow-wrap: anywhere; }
+p { margin: 2px 0; } p b { margin-right: 6px; color: #9cc4ff; } p.news { color: #b9bfd0; font-style: italic; }
 form { display: flex; gap: 6px; margin: 0; }
 input { flex: 1; min-width: 0; padding: 8px 10px; border: 1px solid #5b6275; border-radius: 8px; background: #10131c; }
 button { padding: 8px 12px; border: 0; border-radius: 8px; background: #2f5fd0; cursor: pointer; white-space: nowrap; }
 button[aria-pressed=true] { background: #b3261e; }
 button:disabled { opacity: .6; cursor: default; }
-@media (max-width: 480px) { :host { bottom: 66px; } ol { max-height: 18vh; } }
+@media (max-width: 480px) { :host { bottom: 66px; } [role=log] { max-height: 18vh; } }
 :focus-visible { outline: 2px solid #9cc4ff; outline-offset: 1px; }
 p { margin: 6px 2px 0; color: #ffb4ab; } p:empty { display: none; }`
 
@@ -39,7 +39,7 @@ export type Panel = { readonly element: HTMLElement; readonly remove: () => void
 
 export const showPanel = (room: Room, options: { readonly voice: boolean }): Panel => {
   const people = el('span')
-  const list = el('ol', { role: 'log', 'aria-label': 'What people say', tabindex: '0' })
+  const list = el('div', { role: 'log', 'aria-label': 'What people say', tabindex: '0' })
   const words = el('input', {
     type: 'text',
     'aria-label': 'Say something',
@@ -76,9 +76,9 @@ export const showPanel = (room: Room, options: { readonly voice: boolean }): Pan
     const isGone = 'is_deleted' in message && message.is_deleted === true
     const text = el('span', {}, isGone ? 'deleted' : message.content)
     lines.set(message.message_id, text)
-    add(el('li', {}, el('b', {}, speakerOf(message)), text))
+    add(el('p', {}, el('b', {}, speakerOf(message)), text))
   }
-  const news = (text: string) => add(el('li', { class: 'news' }, text))
+  const news = (text: string) => add(el('p', { class: 'news' }, text))
   const change = (id: string, text: string): void => {
     const line = lines.get(id)
     if (line !== undefined) line.textContent = text

@@ -36,10 +36,12 @@ class TimeView extends View {
   asked() {
     return /^\d+$/.test(this.at) ? { position: this.at } : { time: this.at }
   }
+  /** The moment does not wait for the counts: it is the one in the address, or now. */
   async load() {
-    const counts = await countsOf(this.space)
+    this.counting = countsOf(this.space)
+    this.go(this.at ? this.asked() : { time: new Date().toISOString() })
+    const counts = await this.counting
     this.all = counts
-    if (counts.from !== null) this.go(this.at ? this.asked() : { time: counts.to })
     return { counts }
   }
   /** Sends one request at a time, and the last one counts: dragging requests no more moments than are answered. */
@@ -71,6 +73,9 @@ class TimeView extends View {
    *  wait for them. */
   async settle(asked) {
     if (this.wanted || this.going || !this.isConnected) return
+    // The first moment may come before the counts.
+    const all = await this.counting.catch(() => null)
+    if (all === null || this.wanted || this.going) return
     this.hasSettled = true
     const { around, t } = this
     history.replaceState(null, '', to.time(this.space, asked.position ?? asked.time))
@@ -78,7 +83,7 @@ class TimeView extends View {
     const inside = around && t >= around.from && t <= around.to && (i > 0 || around.isFirst) && (i < around.events.length - 1 || around.isLast)
     if (inside) return
     try {
-      const found = await eventsAround(this.space, this.all, t)
+      const found = await eventsAround(this.space, all, t)
       if (this.t === t) this.around = found
     } catch (trouble) {
       this.trouble = trouble
@@ -143,7 +148,7 @@ class TimeView extends View {
     if (counts.from === null) return html`<p class="empty">Nothing has happened here yet.</p>`
     const [first, last] = [Date.parse(counts.from), Date.parse(counts.to)]
     return html`<section class="panel time" aria-label="time" tabindex="0" @keydown=${this.keys}>
-        ${axis(counts, this.t ?? last, (ms) => this.scrub(Math.min(ms, last)))}
+        ${axis(counts, Math.min(this.t ?? last, last), (ms) => this.scrub(Math.min(ms, last)))}
         <input type="range" aria-label="moment" min=${first} max=${last} step="any" .value=${String(this.t ?? last)}
           aria-valuetext=${new Date(this.t ?? last).toLocaleString()} @input=${(event) => this.scrub(Number(event.target.value))}>
         <div class="ends spread">${when(counts.from, 'long')}

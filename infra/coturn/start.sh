@@ -82,6 +82,9 @@ start() {
     fi
   } >"$run/turnserver.conf"
   own "$run/turnserver.conf"
+  # coturn opens it as root before it becomes the user, and would make a file that the user can't open.
+  [ -e "$run/db" ] || : >"$run/db"
+  own "$run/db"
   turnserver -c "$run/turnserver.conf" "$@" &
   child=$!
 }

@@ -134,4 +134,29 @@ test('given compose, systemd and the chart, then each has a timer for backups', 
   assert.match(read('infra/helm/dlux-presence/templates/backup.yaml'), 'kind: CronJob')
 })
 
+test('given the backups of both compose files, when the first one fails, then it waited for the tables, and the next comes within the hour, then daily', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'presence-backups-'))
+  try {
+    // Stands in for both programs: node fails the first time, and sleep notes how long, and the third time ends it all.
+    const node = `#!/bin/sh\n[ -e ${folder}/failed ] || { touch ${folder}/failed; exit 1; }\n`
+    const sleep = `#!/bin/sh\necho "$1" >> ${folder}/slept\n[ "$(wc -l < ${folder}/slept)" -lt 3 ] || kill $PPID\n`
+    writeFileSync(join(folder, 'node'), node, { mode: 0o755 })
+    writeFileSync(join(folder, 'sleep'), sleep, { mode: 0o755 })
+    for (const file of ['docker-compose.yml', 'docker-compose.small.yml']) {
+      const { backup }: Json = parse(read(file), { merge: true }).services
+      assert.is(backup.depends_on.projector?.condition, 'service_healthy', file)
+      for (const name of ['failed', 'slept']) rmSync(join(folder, name), { force: true })
+      const [program, ...words] = backup.command
+      spawnSync(program, words, { env: { PATH: `${folder}:${process.env.PATH}` }, timeout: 10_000 })
+      assert.equal(
+        readFileSync(join(folder, 'slept'), 'utf8').trim().split('\n'),
+        ['600', '86400', '86400'],
+        file,
+      )
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
 test.run()

@@ -58,7 +58,7 @@ const worded: Command = {
   words: [
     {
       name: 'list',
-      takes: '',
+      takes: '[--all]',
       says: 'what there is',
       load: async () => ({
         run: async (args) => {
@@ -103,7 +103,7 @@ cli(
     ])
       assert.equal(
         (await callWorded(...args)).out,
-        `presence log [list]
+        `presence log [list] [--all]
     what there is
 
 presence log export -o FILE

@@ -2,7 +2,7 @@
 import type { Command, CommandOfWords, Entry, Io, Run, Word } from './command.ts'
 import { Misused } from './command.ts'
 import { nearest } from './nearest.ts'
-import { usageOf, usageOfWord } from './usage.ts'
+import { flagsOf, usageOf, usageOfWord } from './usage.ts'
 
 const list = (entries: ReadonlyArray<Entry>): string => {
   const rows = [
@@ -44,6 +44,21 @@ const withJson = async (run: (io: Io) => Promise<number>, io: Io): Promise<numbe
   return code
 }
 
+/** Found before the command runs, so that it has asked nobody by then. Throws `Misused`. */
+const refuseUnknownFlag = (args: ReadonlyArray<string>, usage: string): void => {
+  const known = flagsOf(usage)
+  const end = args.indexOf('--')
+  const flag = args
+    .slice(0, end < 0 ? args.length : end)
+    .find((word) => word.startsWith('--') && !known.has(word.replace(/=.*/s, '')))
+  if (flag === undefined) return
+  const name = flag.replace(/=.*/s, '')
+  const near = nearest(name, [...known])
+  throw new Misused(
+    `There is no ${name} here.${near.length > 0 ? ` Did you mean ${near.join(' or ')}?` : ''}`,
+  )
+}
+
 /** Resolves to 2 if the command was used wrongly, to 1 if it failed. */
 const carryOut = async (
   run: Run,
@@ -63,6 +78,7 @@ const carryOut = async (
       io,
     )
   try {
+    refuseUnknownFlag(args, await usage())
     return await run(args, io)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException

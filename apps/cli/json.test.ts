@@ -49,6 +49,21 @@ test('given every command with --json, when it is called wrongly, then what it p
   }
 })
 
+test('given every command, when it is called with a flag that it does not know, alone, after words or twice, then it ends with 2 and names the flag', async () => {
+  const flag = '--there-is-no-such-flag'
+  for (const way of ways)
+    for (const args of [[flag], ['some-word', flag], [flag, flag, 'some-word']]) {
+      const told: string[] = []
+      const code = await presence([...way, ...args], registry, {
+        out: () => {},
+        err: (text) => told.push(text),
+      })
+      const asked = [...way, ...args].join(' ')
+      assert.is(code, 2, `${asked}: ${told.join('\n')}`)
+      assert.match(told.join('\n'), flag, asked)
+    }
+})
+
 test('given commands that ask nobody, when they succeed with --json, then what they found is in it', async () => {
   for (const shell of ['bash', 'zsh']) {
     const { code, out } = await called('completion', shell, '--json')

@@ -147,7 +147,7 @@ test('given an export with wrong arguments, then it says what is wrong and write
     await call(...room, '--from', '2026-02-02', '--to', '2026-02-01', '-o', at('b')),
     '2 --to is before --from.',
   )
-  assert.match(await call(...room, '-o', at('b'), '--loud'), '2 Unknown option')
+  assert.match(await call(...room, '-o', at('b'), '--loud'), '2 There is no --loud here.')
   try {
     Object.assign(process.env, {
       DATA_DIR: at('none'),

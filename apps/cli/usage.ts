@@ -16,3 +16,7 @@ export const usageOf = (command: Command): string => {
 export const usageOfWord = async (command: CommandOfWords, word: Word): Promise<string> =>
   (await word.load()).usage ??
   [`${lineOf(command, word)}\n\n${word.says}`, command.notes].filter((part) => part !== '').join('\n\n')
+
+/** The flags that a usage names. */
+export const flagsOf = (usage: string): ReadonlySet<string> =>
+  new Set([...usage.matchAll(/--[a-z][a-z-]*/g)].map(([flag]) => flag))

@@ -33,7 +33,7 @@ file that presence audit check verifies anywhere. What is personal stays sealed.
   --html         one file that opens in any browser without a network, checks itself, plays the room and shows what was said
   --words-of     with --html, shows the words of this account or guest alone; the others' are withheld, and the proof is whole
   --no-words     with --html, shows nobody's words
-  -o FILE        - for the standard output
+  -o, --out FILE  - for the standard output
   --force        write over FILE where it is there already`
 
 export const checkUsage = `presence audit check FILE|FOLDER --key VKEY|FILE [--witness VKEY|FILE]… [--motion FILE]

@@ -1,6 +1,6 @@
 /** `presence completion bash|zsh`: a script for the shell, made from the commands' own descriptions. */
 import { type Command, type Entry, Misused } from '../command.ts'
-import { usageOf, usageOfWord } from '../usage.ts'
+import { flagsOf, usageOf, usageOfWord } from '../usage.ts'
 
 type Offered = {
   readonly name: string
@@ -14,7 +14,7 @@ const offeredBy = async (command: Command): Promise<Offered> => {
     usageOf(command),
     ...('words' in command ? await Promise.all(words.map((word) => usageOfWord(command, word))) : []),
   ]
-  const flags = new Set([...texts.join('\n').matchAll(/--[a-z][a-z-]*/g)].map(([flag]) => flag))
+  const flags = flagsOf(texts.join('\n'))
   return { name: command.name, words: words.map(({ name }) => name), flags: ['--help', ...flags] }
 }
 

@@ -61,6 +61,7 @@ outer() {
 }
 
 child=
+pausing=
 start() {
   {
     cat "$conf"
@@ -88,8 +89,9 @@ start() {
   turnserver -c "$run/turnserver.conf" "$@" &
   child=$!
 }
+# Not until the pause is over: whoever stops a container waits ten seconds and then kills it.
 stop() {
-  [ -z "$child" ] || kill "$child" 2>/dev/null
+  for one in $child $pausing; do kill "$one" 2>/dev/null; done
   wait
   exit 0
 }
@@ -103,7 +105,8 @@ while kill -0 "$child" 2>/dev/null; do
   # Caddy gets its first certificate while this starts: until it is there it is looked for often.
   [ -s "$run/cert.pem" ] || [ -z "${CERTIFICATES:-}" ] || [ -n "${TURN_LOOK:-}" ] || pause=2
   sleep "$pause" &
-  wait $!
+  pausing=$!
+  wait "$pausing"
   had=$([ -s "$run/cert.pem" ] && echo yes)
   take || continue
   if [ -n "$had" ]; then

@@ -59,6 +59,8 @@ test('given the small compose file, then every part is there with a health check
 test('given the log without TLS, then only processes that share its loopback reach it', () => {
   const { log, server, projector, backup, house } = small.services
   for (const one of [log, server, projector, backup]) {
+    // A house that is restarted is another network.
+    assert.equal(one.depends_on.house, { condition: 'service_healthy', restart: true })
     assert.is(one.network_mode, 'service:house')
     assert.not('networks' in one)
   }

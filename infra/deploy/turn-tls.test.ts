@@ -188,6 +188,14 @@ test('given coturn without a certificate yet, then TURN over TLS is not there, a
   )
 })
 
+test('given coturn that looks for a certificate seldom, when it is told to stop, then it stops at once', async () => {
+  const seldom = await startTurn({ TURN_LOOK: '600' })
+  const since = performance.now()
+  await seldom.stop()
+  const took = performance.now() - since
+  assert.ok(took < 5_000, `${Math.round(took)} ms`)
+})
+
 test('when Caddy gets one, then coturn has it, browsers would trust it, and it is advertised', async () => {
   await startCaddy(port, (web.address() as AddressInfo).port)
   await until('Caddy has certificates', () =>

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type CrowdFigures, crowdIn } from './crowd.ts'
+import { type ArrivalFigures, arriveAt, type CrowdFigures, crowdIn } from './crowd.ts'
 import { type FigureRow, ownShare, processorSeconds } from './figures.ts'
 import { type Measured, plain, whole } from './servers.ts'
 
@@ -65,6 +65,16 @@ const enlarge = async (url: string, token: string, { type, id }: typeof LOBBY): 
 
 const GOAL_RATE = 1_500
 const GOAL_FIRST_PAGE_MS = 200
+/** How long after the last join everybody may be told of everybody. */
+const GOAL_TOLD_MS = 200
+
+const arrivalRow = ({ connected, offered, toldAfter, firstPage }: ArrivalFigures): FigureRow => ({
+  what: `… connected before (${connected.toFixed(0)}/s), and ${offered} a second join: the last told of all, and first page p50 / p99`,
+  ours: `${toldAfter.toFixed(0)} ms after the last; ${firstPage.p50.toFixed(0)} / ${firstPage.p99.toFixed(0)} ms`,
+  beside: '',
+  goal: `≤ ${GOAL_TOLD_MS} ms, ≤ ${GOAL_FIRST_PAGE_MS} ms`,
+  met: toldAfter <= GOAL_TOLD_MS && firstPage.p99 <= GOAL_FIRST_PAGE_MS,
+})
 
 const pagedRows = (paged: Figures): ReadonlyArray<FigureRow> => [
   {
@@ -96,6 +106,14 @@ export const bench = async () => {
   // They have left by then.
   await atRest(server)
   const ours = await measure(server)
+  await atRest(server)
+  const arrived = await arriveAt(
+    server.url,
+    { count: COUNT, width: WIDTH, rate: GOAL_RATE },
+    LOBBY,
+    server.member,
+  )
+  console.log(arrived)
   await server.stop()
   const row = (what: string, other: Figures, goal: string): FigureRow => ({
     what,
@@ -108,6 +126,7 @@ export const bench = async () => {
     row(`${COUNT} sockets connect and join one room`, beside, '≥ plain, same news'),
     row('… beside one that tells nobody who is there', silent, '≥ plain'),
     ...pagedRows(paged),
+    arrivalRow(arrived),
   ]
   const notes =
     ours.rate >= silent.rate
@@ -117,5 +136,5 @@ export const bench = async () => {
             `that tells nobody ${silent.spent.server!.toFixed(2)} ms. Between them lie each join's command and event, ` +
             `the list of who is there for each who comes, and its news for each who is.`,
         ]
-  return { rows, figures: { ours, paged, beside, silent }, notes }
+  return { rows, figures: { ours, paged, arrived, beside, silent }, notes }
 }

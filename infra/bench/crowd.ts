@@ -1,4 +1,5 @@
 /** Measures how fast many sockets connect and join one room, and when each knows of all. */
+import { setTimeout as delay } from 'node:timers/promises'
 import { type BenchMember, joinRoom } from './chat.ts'
 import { type BenchClient, connect, spread } from './client.ts'
 import { summary } from './figures.ts'
@@ -26,8 +27,7 @@ const listening = (count: number) => {
     resolve = settle
   })
   const firstPages: number[] = []
-  const listen = (client: BenchClient): void => {
-    const asked = performance.now()
+  const listen = (client: BenchClient, asked = performance.now()): void => {
     let isTold = false
     client.onPacket = (packet) => {
       if (packet.startsWith(PREFIX)) firstPages.push(performance.now() - asked)
@@ -45,6 +45,47 @@ const listening = (count: number) => {
     return at
   }
   return { listen, allTold, firstPages }
+}
+
+export type ArrivalFigures = {
+  /** Sockets per second, until all were connected. */
+  readonly connected: number
+  /** Joins that were due per second. */
+  readonly offered: number
+  /** Milliseconds from the last join's time until all were told of all. */
+  readonly toldAfter: number
+  /** Milliseconds from the time at which a join was due until its first page of people has come. */
+  readonly firstPage: { readonly p50: number; readonly p99: number }
+}
+
+const BEAT_MS = 2
+
+/** Connected sockets join one room at `rate`, whether or not those before them are in yet. They ask for people in pages and counts. */
+export const arriveAt = async (
+  url: string,
+  { count, width, rate }: { readonly count: number; readonly width: number; readonly rate: number },
+  space: { readonly type: string; readonly id: string },
+  member: (index: number) => BenchMember,
+): Promise<ArrivalFigures> => {
+  const heard = listening(count)
+  const begun = performance.now()
+  const clients = await spread(count, width, (index) => connect(url, member(index).auth))
+  const connected = (1000 * count) / (performance.now() - begun)
+  const started = performance.now()
+  const joins: Promise<void>[] = []
+  while (joins.length < count) {
+    const due = Math.min(count, Math.ceil(((performance.now() - started) * rate) / 1000))
+    for (let n = joins.length; n < due; n++) {
+      const client = clients[n]!
+      heard.listen(client, started + (1000 * n) / rate)
+      joins.push(joinRoom(client, space.type, space.id, { users: 'paged' }))
+    }
+    await delay(BEAT_MS)
+  }
+  await Promise.all(joins)
+  const toldAfter = (await heard.allTold()) - (started + (1000 * (count - 1)) / rate)
+  for (const client of clients) client.close()
+  return { connected, offered: rate, toldAfter, firstPage: summary(heard.firstPages) }
 }
 
 /** `width` join at a time; `isPaged`: they ask for people in pages and counts. */

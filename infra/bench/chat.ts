@@ -75,8 +75,10 @@ export type ChatFigures = {
   readonly late: number
 }
 
-/** Messages that are due between two beats leave together. */
+/** Messages that are due between two beats leave together, so a beat is short even where messages are seldom: how late they leave counts
+ *  as latency. */
 const SHORTEST_BEAT_MS = 0.5
+const LONGEST_BEAT_MS = 2
 
 /** Who listen for the latency: they send nothing. */
 const listenersOf = (size: number): number => Math.min(2, size - 1)
@@ -131,7 +133,10 @@ export const chatAt = async (crowd: JoinedRooms, rate: number, seconds: number):
       }
       if (sent === total) void metronome.stop().then(resolve)
     }
-    const metronome = startMetronome(Math.max(SHORTEST_BEAT_MS, 1_000 / rate), tick)
+    const metronome = startMetronome(
+      Math.max(SHORTEST_BEAT_MS, Math.min(LONGEST_BEAT_MS, 1_000 / rate)),
+      tick,
+    )
   })
   const until = performance.now() + 5_000
   // Late messages are still counted for five seconds.

@@ -18,7 +18,7 @@ const rest = (ms: number): void => {
   Atomics.wait(CELL, 0, 0, ms)
 }
 
-export type Gathering = {
+export type MoveGathering = {
   /** To be called for each small packet that nobody waits for an answer to. */
   readonly came: () => void
   /** To be called for everything else that clients send. */
@@ -26,7 +26,7 @@ export type Gathering = {
 }
 
 /** `now`: ms of a clock that never goes back. `pause`: does nothing for so many ms. */
-export const createGathering = (now = () => performance.now(), pause = rest): Gathering => {
+export const createGathering = (now = () => performance.now(), pause = rest): MoveGathering => {
   let [inRound, counted, isMany] = [0, 0, false]
   let [countedFrom, awakeUntil] = [now(), Number.NEGATIVE_INFINITY]
 

@@ -4,7 +4,7 @@ import type { Ack } from '../answers.ts'
 import { connectionOf } from '../connection.ts'
 import { easyrtcAnswer } from '../gateway/easyrtc.ts'
 import { isEasyrtcEvent } from '../gateway/languages.ts'
-import type { Gathering } from '../gathering.ts'
+import type { MoveGathering } from '../gathering.ts'
 import type { Member } from '../member.ts'
 import { isTooLarge } from '../oversized.ts'
 import type { createReceive } from '../receiving.ts'
@@ -24,7 +24,7 @@ type Receive = ReturnType<typeof createReceive>
 type Turns = ReturnType<typeof createTurns>
 
 const createReceivePacket =
-  (receive: Receive, turns: Turns, gathering: Gathering) =>
+  (receive: Receive, turns: Turns, gathering: MoveGathering) =>
   (member: Member, socket: Socket, packet: ReadonlyArray<unknown>): void => {
     gathering.asked()
     turns.took(member.turn, connectionOf(socket))
@@ -53,7 +53,7 @@ export const acceptConnections = ({
   readonly members: Map<string, Member>
   readonly receive: Receive
   readonly turns: Turns
-  readonly gathering: Gathering
+  readonly gathering: MoveGathering
   readonly tokens: ReturnType<typeof createTokens>
   readonly sending: Sending
   readonly gate: Gate

@@ -9,7 +9,7 @@ import { invalid } from '../../refusals.ts'
 import { type Ack, type Answer, told } from '../answers.ts'
 import type { Carrier } from '../arriving.ts'
 import type { SocketConnection } from '../connection.ts'
-import type { Gathering } from '../gathering.ts'
+import type { MoveGathering } from '../gathering.ts'
 import type { Member } from '../member.ts'
 import { oversizedName } from '../oversized.ts'
 import { isOwnEventName } from '../own-event-names.ts'
@@ -160,7 +160,7 @@ export const createJsonSockets = (deps: {
   ) => Promise<E.Either<Answer, Member>>
   readonly depart: (member: Member, reason: string) => void
   readonly took: (turn: ReadTurn, connection: SocketConnection) => void
-  readonly gathering: Gathering
+  readonly gathering: MoveGathering
 }): JsonSockets => {
   const { receive, requests, logger } = deps
   /** For each open socket, whether it has answered since it was last asked. */

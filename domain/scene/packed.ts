@@ -191,15 +191,15 @@ export type PackedMove = {
   readonly position: Readonly<Record<'x' | 'y' | 'z', number>>
   readonly rotation?: Readonly<Record<string, number>>
 }
-/** A client's own place as it sends it; null if the bytes are malformed. */
-export const readMove = (bytes: Uint8Array): PackedMove | null => {
-  if (bytes.length < 5 || bytes[0] !== 1) return null
-  let at = 2
+/** A client's own place as it sends it, in the bytes from `start` to `end`; null if they are malformed. */
+export const readMove = (bytes: Uint8Array, start = 0, end = bytes.length): PackedMove | null => {
+  if (end - start < 5 || bytes[start] !== 1) return null
+  let at = start + 2
   const signed = (): number => {
     let [value, factor] = [0, 1]
     for (let i = 0; i < 5; i += 1) {
-      const byte = bytes[at++]
-      if (byte === undefined) return Number.NaN
+      if (at >= end) return Number.NaN
+      const byte = bytes[at++]!
       value += (byte & 127) * factor
       if (byte < 128) return value % 2 === 1 ? -(value + 1) / 2 : value / 2
       factor *= 128
@@ -208,10 +208,10 @@ export const readMove = (bytes: Uint8Array): PackedMove | null => {
   }
   const position = { x: signed() / 1_000, y: signed() / 1_000, z: signed() / 1_000 }
   if (!Number.isFinite(position.x + position.y + position.z)) return null
-  const form = bytes[1]
-  if (form === NO_TURN) return at === bytes.length ? { position } : null
-  if (bytes.length !== at + 4) return null
-  const turn = new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true)
+  const form = bytes[start + 1]
+  if (form === NO_TURN) return at === end ? { position } : null
+  if (end !== at + 4) return null
+  const turn = (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
   if (form === QUATERNION) return { position, rotation: unpackQuaternion(turn) }
   return form === EULER ? { position, rotation: unpackEuler(turn) } : null
 }

@@ -199,15 +199,17 @@ export const createJsonSockets = (deps: {
     }
   }
 
+  const onPlace = (member: Member, move: PackedMove | null): void => {
+    if (move === null) receive(member, MALFORMED, undefined, null)
+    else receive(member, PLACED, new Placed(move), null)
+  }
   const onFrame = (member: Member, line: JsonLine, text: Frame): void => {
     if (text === TOO_LARGE) {
       receive(member, oversizedName(''), undefined, null)
       return
     }
     if (typeof text !== 'string') {
-      const move = readMove(text)
-      if (move === null) receive(member, MALFORMED, undefined, null)
-      else receive(member, PLACED, new Placed(move), null)
+      onPlace(member, readMove(text))
       return
     }
     const message = read(text)
@@ -261,9 +263,12 @@ export const createJsonSockets = (deps: {
     if (ws.readyState === ws.CLOSED) return gone()
     ws.once('close', gone)
     const connection = { transport: { socket: ws } } as unknown as SocketConnection
-    const hear = (text: Frame): void => {
+    const took = (): void => {
       answered.isThere = true
       deps.took(member.turn, connection)
+    }
+    const hear = (text: Frame): void => {
+      took()
       onFrame(member, line, text)
     }
     ws.removeAllListeners('message')
@@ -272,8 +277,10 @@ export const createJsonSockets = (deps: {
       hear(frameOf(data, isBinary))
     })
     for (const text of early) hear(text)
-    readSmallFrames(ws, (bytes) => {
-      hear(frameOf(bytes, true))
+    readSmallFrames(ws, (bytes, start, end) => {
+      took()
+      if (end - start > deps.maxPacket) onFrame(member, line, TOO_LARGE)
+      else onPlace(member, readMove(bytes, start, end))
       deps.gathering.came()
     })
   }

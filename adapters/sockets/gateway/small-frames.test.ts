@@ -46,9 +46,9 @@ const open = async (): Promise<World> => {
   ws.on('ping', (data) => heard.push(`ping ${data}`))
   ws.on('error', (error) => heard.push(error.message))
   ws.on('close', (code) => heard.push(`closed ${code}`))
-  readSmallFrames(ws, (bytes) => {
+  readSmallFrames(ws, (bytes, start, end) => {
     direct += 1
-    heard.push(`binary ${bytes}`)
+    heard.push(`binary ${bytes.subarray(start, end)}`)
   })
   const { _socket: net } = ws as unknown as { readonly _socket: Socket }
   net.on('data', () => {

@@ -38,10 +38,9 @@ const endOf = (chunk: Buffer, from: number, all: number): number => {
   const end = from + HEAD + length
   return length >= 0 && length <= MAX && end <= all ? end : -1
 }
-const unmask = (chunk: Buffer, from: number, end: number): Buffer => {
+const unmask = (chunk: Buffer, from: number, end: number): void => {
   const start = from + HEAD
   for (let i = start; i < end; i += 1) chunk[i] = chunk[i]! ^ chunk[from + 2 + ((i - start) & 3)]!
-  return chunk.subarray(start, end)
 }
 
 /** All sockets that are read directly are read into this memory, each read being done with before the next. */
@@ -72,10 +71,12 @@ const shareMemory = (net: Socket, onRead: (length: number) => void): void => {
   handle.useUserBuffer(SHARED)
 }
 
-/** From now on `onBinary` gets the small binary frames, in order among all others, which the library reads as before. The bytes
- *  are the next frame's once it returns. If the library has another reader than the one known here, it reads everything
+/** Gets a frame: the bytes from `start` to `end`, which are other frames' once it returns. */
+type OnBinary = (bytes: Buffer, start: number, end: number) => void
+
+/** From now on `onBinary` gets the small binary frames, in order among all others, which the library reads as before. If the library has another reader than the one known here, it reads everything
  *  itself. */
-export const readSmallFrames = (ws: WebSocket, onBinary: (bytes: Buffer) => void): void => {
+export const readSmallFrames = (ws: WebSocket, onBinary: OnBinary): void => {
   const { _receiver: reader, _socket: net } = ws as unknown as {
     readonly _receiver?: Partial<Reader>
     readonly _socket?: Socket
@@ -87,7 +88,8 @@ export const readSmallFrames = (ws: WebSocket, onBinary: (bytes: Buffer) => void
     while (from < all && ws.readyState === ws.OPEN && isAtStart(reader)) {
       const end = endOf(chunk, from, all)
       if (end < 0) break
-      onBinary(unmask(chunk, from, end))
+      unmask(chunk, from, end)
+      onBinary(chunk, from + HEAD, end)
       from = end
     }
     return from

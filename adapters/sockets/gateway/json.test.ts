@@ -188,6 +188,44 @@ test('given somebody who is banned, when they join, then they are told why and c
   assert.is(await carol.closed, 4403)
 })
 
+test('given news of each kind, then a JSON socket gets it with the payload of Socket.IO’s', async ({
+  node,
+}) => {
+  const alice = await node.connect('account:alice')
+  const carol = await node.connect('account:carol')
+  await alice.ask('join-space', ALICES_POST)
+  const bob = await jsonSocket(node.url, `/?ticket=${node.ticketFor('bob', 'alice/my-post')}`)
+  bob.send(JOIN)
+  const { settings, permission } = await bob.until('space-joined')
+  assert.equal([settings.chat_enabled, settings.max_users > 0, permission], [true, true, 'access'])
+  await carol.ask('join-space', ALICES_POST)
+  await carol.ask('voice-state', { enabled: true })
+  const { message_id } = await carol.ask('chat-message', { content: 'hi' })
+  await carol.ask('chat-edit', { message_id, content: 'hello' })
+  await carol.ask('chat-reaction', { message_id, emoji: '👍' })
+  await carol.ask('chat-delete', { message_id })
+  await alice.ask('mute', { account: 'carol' })
+  await alice.ask('settings-change', { slow_mode_seconds: 3 })
+  await carol.ask('leave-space')
+  await bob.until('user-left')
+  for (const type of [
+    'user-joined',
+    'voice-state',
+    'chat-message',
+    'chat-edited',
+    'chat-reaction',
+    'chat-deleted',
+    'permission-changed',
+    'settings-changed',
+    'user-left',
+  ]) {
+    await alice.until(type, ({ event, payload }) => event === type && payload.userAccount !== 'bob')
+    const asSocketIo = alice.of(type).at(-1)
+    const { type: _, ...asJson } = bob.heard.findLast((one) => one.type === type) ?? { type: 'none' }
+    assert.equal(asJson, asSocketIo, type)
+  }
+})
+
 test('given signals and a request_id, then a signal reaches the other, and the answer reaches the asker', async ({
   node,
 }) => {

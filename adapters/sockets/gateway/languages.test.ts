@@ -243,7 +243,8 @@ test('given a namespace other than the default, then its sockets are members too
   assert.ok(joined.ok)
   await alice.ask('room-data', { type: 'u', data: { a: 1 } })
   assert.equal((await bob.next('room-data')).data, { a: 1 })
-  const older = olderSocket(`${context.node.url}/api/naf${ticket(context, 'carol')}`)
+  // The ancestor's websocket_url, which names Socket.IO's own path.
+  const older = olderSocket(`${context.node.url}/socket.io/${ticket(context, 'carol')}`)
   context.open.push(older)
   const carol = listening(older, EVENTS)
   await new Promise((resolve) => older.on('connect', () => resolve(undefined)))

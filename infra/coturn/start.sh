@@ -96,6 +96,7 @@ stop() {
   exit 0
 }
 trap stop TERM INT
+trap : ALRM
 
 rm -f "$run/cert.pem" "$run/key.pem"
 take
@@ -104,9 +105,11 @@ while kill -0 "$child" 2>/dev/null; do
   pause=${TURN_LOOK:-60}
   # Caddy gets its first certificate while this starts: until it is there it is looked for often.
   [ -s "$run/cert.pem" ] || [ -z "${CERTIFICATES:-}" ] || [ -n "${TURN_LOOK:-}" ] || pause=2
-  sleep "$pause" &
+  { sleep "$pause"; kill -ALRM $$; } 2>/dev/null &
   pausing=$!
-  wait "$pausing"
+  # Until the pause is over or coturn has ended, whichever comes first: whoever started this starts it again.
+  wait "$child"
+  kill "$pausing" 2>/dev/null
   had=$([ -s "$run/cert.pem" ] && echo yes)
   take || continue
   if [ -n "$had" ]; then

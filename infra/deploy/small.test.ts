@@ -113,6 +113,10 @@ test('given the systemd units, then what each starts exists, and systemd, if it 
     for (const name of names) {
       const program = /^ExecStart=\S+ (\S+)/m.exec(read(`infra/systemd/${name}`))?.[1]
       if (program !== undefined) assert.ok(existsSync(join(root, program)), program)
+      // By default five quick failures end a unit for good: a log that comes late must not.
+      const unit = read(`infra/systemd/${name}`)
+      if (unit.includes('Restart=always'))
+        assert.match(unit.split('[Service]')[0]!, 'StartLimitIntervalSec=0', name)
     }
     if (spawnSync('systemd-analyze', ['--version'], { stdio: 'ignore' }).status !== 0) return
     const { status, stderr } = spawnSync(

@@ -196,6 +196,16 @@ test('given coturn that looks for a certificate seldom, when it is told to stop,
   assert.ok(took < 5_000, `${Math.round(took)} ms`)
 })
 
+test('given coturn that looks for a certificate seldom, when coturn is killed, then the script ends at once, so that it is started again', async () => {
+  const seldom = await startTurn({ TURN_LOOK: '600' })
+  process.kill(Number(readFileSync(join(seldom.dir, 'pid'), 'utf8')), 'SIGKILL')
+  await until(
+    'the script has ended',
+    () => seldom.child.exitCode !== null || seldom.child.signalCode !== null,
+  )
+  assert.is.not(seldom.child.exitCode, 0)
+})
+
 test('when Caddy gets one, then coturn has it, browsers would trust it, and it is advertised', async () => {
   await startCaddy(port, (web.address() as AddressInfo).port)
   await until('Caddy has certificates', () =>

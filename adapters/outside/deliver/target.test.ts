@@ -34,6 +34,9 @@ const INSIDE = [
     'https://[::ffff:a9fe:a9fe]/',
     'https://[64:ff9b::7f00:1]/',
     'https://[2002:7f00:1::]/',
+    'https://[::ffff:0:127.0.0.1]/',
+    'https://[3fff::1]/',
+    'https://[5f00::1]/',
   ],
 ]
 for (const url of INSIDE)

@@ -4,13 +4,22 @@ import { isIP } from 'node:net'
 import * as E from 'fp-ts/lib/Either.js'
 import { addressesIn, isLoopback } from '../../addresses.ts'
 
-/** Networks that are not public: private, loopback, link-local, reserved, multicast, or mapped IPv4. */
+/** Networks that are not public: private, loopback, link-local, reserved, multicast, or IPv4 in another form. */
 const isInside = addressesIn([
   ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12'],
   ...['192.0.0.0/24', '192.0.2.0/24', '192.88.99.0/24', '192.168.0.0/16', '198.18.0.0/15'],
   ...['198.51.100.0/24', '203.0.113.0/24', '224.0.0.0/4', '240.0.0.0/4'],
-  ...['::/96', '64:ff9b::/96', '64:ff9b:1::/48', '100::/64', '2001::/23', '2001:db8::/32', '2002::/16'],
-  ...['fc00::/7', 'fe80::/10', 'fec0::/10', 'ff00::/8'],
+  ...[
+    '::/96',
+    '::ffff:0:0:0/96',
+    '64:ff9b::/96',
+    '64:ff9b:1::/48',
+    '100::/64',
+    '2001::/23',
+    '2001:db8::/32',
+    '2002::/16',
+  ],
+  ...['3fff::/20', '4000::/2', '8000::/1'],
 ])
 
 export type Resolve = (host: string) => Promise<ReadonlyArray<{ readonly address: string }>>

@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { totalmem } from 'node:os'
 import { dirname, resolve } from 'node:path'
-import { createInterface } from 'node:readline/promises'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
@@ -37,8 +37,8 @@ nothing is written. The file is readable by its owner alone.
   --json              what was done, as JSON; secrets by name alone`
 
 const NEEDS = [
-  'Needs: 4 GB of memory, of which EventStoreDB takes most; 10 GB of disk to begin with, and some 2 KB for each event (a message,',
-  'somebody who comes or goes), which is never cut.',
+  'Needs: 4 GB of memory, of which EventStoreDB takes most, or 1 GB with docker-compose.small.yml, which has none; 10 GB of disk to',
+  'begin with, and some 2 KB for each event (a message, somebody who comes or goes), which is never cut.',
 ]
 
 type Given = {
@@ -184,16 +184,31 @@ export const setUp = async (given: Given, ask: Ask | null, io: Io): Promise<numb
   }
 }
 
-/** Asks whoever sits at the terminal. */
+/** Asks whoever sits at the terminal, or whatever is piped in. Lines that come before their question are kept for it. */
 const questions = (): { readonly ask: Ask; readonly close: () => void } => {
   const lines = createInterface({ input: process.stdin, output: process.stderr })
+  const early: string[] = []
+  let take = (line: string): void => void early.push(line)
+  lines.on('line', (line) => take(line))
   const closed = new Promise<never>((_, reject) =>
     lines.once('close', () =>
       reject(new Error('No answer came: give --yes and the flags, and nothing is asked.')),
     ),
   )
   closed.catch(() => {})
-  return { ask: (text) => Promise.race([lines.question(text), closed]), close: () => lines.close() }
+  const ask: Ask = async (text) => {
+    process.stderr.write(text)
+    const known = early.shift()
+    if (known !== undefined) return known
+    const next = new Promise<string>((resolve) => {
+      take = (line) => {
+        take = (other) => void early.push(other)
+        resolve(line)
+      }
+    })
+    return Promise.race([next, closed])
+  }
+  return { ask, close: () => lines.close() }
 }
 
 export const setup: Command = {

@@ -187,4 +187,17 @@ setups('given nobody to answer, then it says how to go without questions', async
   assert.match(said, /give --yes and the flags/)
 })
 
+setups('given answers that come all at once, then each is for its own question', async ({ file }) => {
+  const main = fileURLToPath(new URL('../main.ts', import.meta.url))
+  const child = spawn(process.execPath, [main, 'setup', '--env', file], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+  })
+  child.stdin.end('vr.example.org\nalice,bob\nhttps://dlux.io\n')
+  const [code] = await once(child, 'close')
+  assert.equal(code, 0)
+  const written = readFileSync(file, 'utf8')
+  for (const line of ['SITE=vr.example.org', 'SYSTEM_ADMINS=alice,bob', 'CORS_ORIGINS=https://dlux.io'])
+    assert.ok(written.split('\n').includes(line), line)
+})
+
 setups.run()

@@ -4,46 +4,22 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { testHttp } from '../../infra/testing/http.ts'
+import {
+  ALL_SEEING,
+  giveRoles,
+  IDS,
+  KNOWING,
+  NAMES,
+  type RoleName,
+  RUNNING,
+  rolesOn,
+  type Space,
+} from '../../infra/testing/roles.ts'
 
 const test = suite('roles by calls')
 const http = await testHttp()
 
-/** Who has which role, in `document:1` (public, alice's) and in `document:2` (private, bob's) alike. */
-const ROLES = {
-  stranger: () => http.bearer('peggy'),
-  guest: () => http.guest('guest:aaaaaaaaaaaa'),
-  nobody: () => ({}),
-  banned: () => http.bearer('mallory'),
-  access: () => http.bearer('judy'),
-  moderator: () => http.bearer('ivan'),
-  admin: () => http.bearer('heidi'),
-  owner: (space: Space) => http.bearer(space === 'public' ? 'alice' : 'bob'),
-  'another space’s moderator': () => http.bearer('oscar'),
-  'another space’s owner': () => http.bearer('carol-ann'),
-  auditor: () => http.bearer('auditor'),
-  'system admin': () => http.bearer('admin-one'),
-} satisfies Record<string, (space: Space) => Record<string, string>>
-type RoleName = keyof typeof ROLES
-type Space = 'public' | 'private' | 'none'
-const IDS: Record<Space, string> = { public: '1', private: '2', none: '7' }
-const NAMES: Record<string, string> = {
-  stranger: 'peggy',
-  guest: 'guest:aaaaaaaaaaaa',
-  banned: 'mallory',
-  access: 'judy',
-  moderator: 'ivan',
-  admin: 'heidi',
-  owner: 'alice',
-  auditor: 'auditor',
-  'system admin': 'admin-one',
-  'another space’s moderator': 'oscar',
-  'another space’s owner': 'carol-ann',
-}
-
-const ALL_SEEING: ReadonlyArray<RoleName> = ['auditor', 'system admin']
-const RUNNING: ReadonlyArray<RoleName> = ['moderator', 'admin', 'owner']
-/** The roles that may know of the private space at all. */
-const KNOWING: ReadonlyArray<RoleName> = [...ALL_SEEING, ...RUNNING, 'access']
+const ROLES = rolesOn(http)
 
 type Shows = 'rows' | 'moment'
 type Call = { readonly url: (id: string) => string; readonly shows: Shows; readonly accept?: string }
@@ -103,44 +79,12 @@ const rowsOf = (body: string, contentType: string): ReadonlyArray<Row> => {
 }
 
 test.before(async () => {
-  for (const [space, owner] of [
-    ['public', 'alice'],
-    ['private', 'bob'],
-  ] as const) {
-    const at = `/api/spaces/document/${IDS[space]}`
-    const put = async (path: string, payload: object) => {
-      const { statusCode, body } = await http.app.inject({
-        method: 'PUT',
-        url: `${at}${path}`,
-        payload,
-        headers: { ...http.bearer(owner) },
-      })
-      assert.is(statusCode, 200, body)
-    }
-    await put('/permissions/heidi', { permission: 'admin' })
-    await put('/permissions/ivan', { permission: 'moderate' })
-    await put('/permissions/judy', { permission: 'access' })
-    await put('/bans/mallory', { reason: 'spam' })
-    for (const who of [owner, 'judy', 'ivan'])
-      await http.app.inject({
-        method: 'POST',
-        url: `/api/chat/document/${IDS[space]}/messages`,
-        payload: { content: `a secret of ${who}` },
-        headers: { ...http.bearer(who) },
-      })
-  }
-  await http.app.inject({
-    method: 'PUT',
-    url: '/api/spaces/document/123/permissions/oscar',
-    payload: { permission: 'moderate' },
-    headers: { ...http.bearer('carol') },
-  })
+  await giveRoles(http)
   for (const [space, id] of [
     ['public', IDS.public],
     ['private', IDS.private],
   ] as const)
     events.set(space, http.log.all().find(({ stream }) => stream === `space-document:${id}`)!.id)
-  await http.settled()
 })
 
 let cells = 0

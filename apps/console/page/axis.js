@@ -38,7 +38,7 @@ export const axis = (counts, t, go) => {
     go(first + part * buckets * counts.width_ms)
   }
   const sum = (kind) => [...lanes[kind].values()].reduce((all, many) => all + many, 0)
-  return html`<div class="axis"><div class="lanes">${LANES.map((kind) => html`<span class="kind ${kind}">${KINDS[kind].label} <b>${sum(kind)}</b></span>`)}</div>
+  return html`<div class="axis"><div class="lanes">${LANES.map((kind) => html`<span class="kind ${kind}">${KINDS[kind].label} <b>${sum(kind).toLocaleString()}</b></span>`)}</div>
     <svg viewBox="0 0 ${buckets} ${HEIGHT * LANES.length}" preserveAspectRatio="none" aria-hidden="true" @pointerdown=${point} @pointermove=${point}>
       ${LANES.map((kind, i) => lane(lanes[kind], kind, i * HEIGHT))}
       <line class="now" x1=${at} x2=${at} y1="0" y2=${HEIGHT * LANES.length}></line></svg></div>`

@@ -8,7 +8,8 @@ const number = (value) => (Number.isFinite(value) ? value : 0)
 const floor = (present) => {
   const placed = present.filter(({ position }) => position && Number.isFinite(position.x))
   if (placed.length === 0) return nothing
-  const far = Math.max(3, ...placed.map(({ position }) => Math.max(Math.abs(number(position.x)), Math.abs(number(position.z)))))
+  // It is 2.4 by 1.4 of these, so that whoever is far in front or behind is still on it.
+  const far = Math.max(3, ...placed.map(({ position }) => Math.max(Math.abs(number(position.x)), (2.4 / 1.4) * Math.abs(number(position.z)))))
   const [w, h] = [far * 2.4, far * 1.4]
   return html`<svg class="floor" viewBox="${-w / 2} ${-h / 2} ${w} ${h}" role="img" aria-label="where they stood, from above">${placed.map((one) => {
     const z = Math.max(-h / 2, Math.min(h / 2, number(one.position.z)))

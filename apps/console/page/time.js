@@ -166,6 +166,7 @@ class TimeView extends View {
     const { events = [] } = this.around ?? {}
     const i = this.index(events)
     const low = Math.max(0, i - 12)
+    if (events.length === 0) return html`<p class="hint">They are read once you stop here.</p>`
     return html`<ol class="steps">${events.slice(low, i + 14).map((event, j) => html`<li aria-current=${low + j === i ? 'step' : nothing}>
       <button type="button" class="kind ${kindOf(event.type)}" @click=${() => (this.pause(), this.go({ position: event.position }))}>${event.type}</button>
       <span>${event.says}</span> <small>${when(event.at, 'long')} <a href=${to.why(this.space, event.position)}>why</a></small></li>`)}</ol>`

@@ -184,7 +184,9 @@ export const startNodes = async () => {
   const log = connectEventLog({ url: node.url })
   try {
     await grow({ node, log, file }, YOUNG)
-    const body = Buffer.from(look<{ body: Uint8Array }>(file, 'SELECT body FROM events LIMIT 1').body)
+    // The last one: the first are the node's own, of its users.
+    const last = look<{ body: Uint8Array }>(file, 'SELECT body FROM events ORDER BY position DESC LIMIT 1')
+    const body = Buffer.from(last.body)
     const frame = field(field(body))
     const empty = await nothing(frame)
     const emptyLog = connectEventLog({ url: empty.url })

@@ -120,7 +120,8 @@ export const chatAt = async (crowd: JoinedRooms, rate: number, seconds: number):
         const room = crowd.rooms[sent % crowd.rooms.length]!
         const turn = Math.floor(sent / crowd.rooms.length)
         const member = room[listeners + (turn % (size - listeners))]!
-        const dueAt = begun + (sent / rate) * 1000
+        // The moment from which `shouldHave` counts it: an interval earlier, each would be late by one.
+        const dueAt = begun + ((sent + 1) / rate) * 1000
         late += performance.now() - dueAt
         member.emit(
           'chat-message',

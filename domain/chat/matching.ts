@@ -39,6 +39,11 @@ const OF_A_WORD = /[\p{L}\p{N}\p{M}_]/u
 const WITHOUT_SPACES =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u
 
+const ofWord = (sign: string): boolean => OF_A_WORD.test(sign) && !WITHOUT_SPACES.test(sign)
+/** The same for ASCII, which is most of what is written: by table, since the expressions take most of a message's time. */
+const ASCII = Array.from({ length: 128 }, (_, unit) => ofWord(String.fromCharCode(unit)))
+const isOfWord = (sign: string): boolean => ASCII[sign.charCodeAt(0)] ?? ofWord(sign)
+
 /** Stands wherever no word goes on. `foldedWords` leaves no such character in a text. */
 const MARK = '\0'
 /** The text with marks, at both ends too. A phrase that must begin and end with a word begins and ends with a mark, so one
@@ -47,10 +52,10 @@ const marked = (text: string): string => {
   let all = MARK
   let isWithin = false
   for (const sign of text) {
-    const isOfWord = OF_A_WORD.test(sign) && !WITHOUT_SPACES.test(sign)
-    if (all !== MARK && !(isWithin && isOfWord)) all += MARK
+    const isNow = isOfWord(sign)
+    if (all !== MARK && !(isWithin && isNow)) all += MARK
     all += sign
-    isWithin = isOfWord
+    isWithin = isNow
   }
   return all === MARK ? all : all + MARK
 }

@@ -3,15 +3,13 @@
 // needs: chromium
 // timeout: 120
 import { strict as assert } from 'node:assert'
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { suite } from 'uvu'
 import { type Browser, type Page, testBrowser } from '../../infra/testing/browser.ts'
 import { type TestConsole, testConsole } from '../../infra/testing/console.ts'
+import { axeFindings, openConsole, wrongIn } from '../../infra/testing/console-page.ts'
 
 type Context = TestConsole & { readonly browser: Browser }
 const test = suite<Context>('cases in the console')
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const ROOM = '#/room/document%3A1'
 const WORDS = '<img src=x onerror="globalThis.ran=1">'
 
@@ -24,27 +22,11 @@ test.after(async ({ browser, http }) => {
   await http.close()
 })
 
-const open = async ({ browser, url, http }: Context, as: string, hash: string): Promise<Page> => {
-  const page = await (await browser.createBrowserContext()).newPage()
-  page.setDefaultTimeout(15_000)
-  const token = http.bearer(as).authorization.slice('Bearer '.length)
-  await page.evaluateOnNewDocument(`
-    globalThis.wrong = []
-    addEventListener('securitypolicyviolation', (event) => wrong.push(event.violatedDirective))
-    addEventListener('error', (event) => wrong.push(String(event.message)))
-    for (const [key, value] of ${JSON.stringify(Object.entries({ account: as, token }))})
-      if (origin !== 'null') sessionStorage.setItem(key, value)`)
-  await page.goto(`${url}/console${hash}`)
-  return page
-}
+const open = (context: Context, as: string, hash: string): Promise<Page> =>
+  openConsole(context, as, `/console${hash}`)
 /** Closes the page after checking that no script of a message ran, the policy refused nothing, and axe finds nothing. */
 const closeSound = async (page: Page): Promise<void> => {
-  assert.equal(await page.evaluate(`JSON.stringify([wrong, 'ran' in globalThis])`), '[[],false]')
-  await page.evaluate(AXE)
-  const found = await page.evaluate(
-    `axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes[0].html.slice(0, 160)))`,
-  )
-  assert.deepEqual(found, [])
+  assert.deepEqual([await wrongIn(page), await axeFindings(page)], [[], []])
   await page.browserContext().close()
 }
 const textOf = (page: Page, selector: string): Promise<string> =>

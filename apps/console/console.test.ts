@@ -3,20 +3,16 @@
 // needs: chromium
 // timeout: 240
 import { strict as assert } from 'node:assert'
-import { mkdirSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { suite } from 'uvu'
 import { type Browser, type Page, testBrowser } from '../../infra/testing/browser.ts'
 import { type TestConsole, testConsole } from '../../infra/testing/console.ts'
+import { assertSound, openConsole, wrongIn } from '../../infra/testing/console-page.ts'
 import { MALICE } from '../../infra/testing/malice.ts'
 
 type Context = TestConsole & { readonly browser: Browser }
 type Json = Record<string, never>
 const test = suite<Context>('the console')
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const ROOM = '#/room/document%3A1'
-/** The folder for screenshots of each view, if they are wanted. */
-const PICTURES = process.env.CONSOLE_PICTURES
 
 test.before(async (context) => {
   const [here, browser] = await Promise.all([testConsole(), testBrowser()])
@@ -27,25 +23,10 @@ test.after(async ({ browser, http }) => {
   await http.close()
 })
 
-/** Opens a tab, signed in as an account or as a guest, that records each violation of the policy. */
-const open = async ({ browser, url, http }: Context, as: string | null, hash: string): Promise<Page> => {
-  const page = await (await browser.createBrowserContext()).newPage()
-  page.setDefaultTimeout(8_000)
-  await page.setViewport({ width: 1280, height: 900 })
-  const token = as === null ? '' : http.bearer(as).authorization.slice('Bearer '.length)
-  const keep = as === null ? [] : Object.entries({ account: as, token })
-  await page.evaluateOnNewDocument(`
-    globalThis.wrong = []
-    addEventListener('securitypolicyviolation', (event) => wrong.push(event.violatedDirective + ' ' + event.sourceFile))
-    addEventListener('error', (event) => wrong.push(String(event.message)))
-    addEventListener('unhandledrejection', (event) => wrong.push(String(event.reason)))
-    for (const [key, value] of ${JSON.stringify(keep)}) if (origin !== 'null') sessionStorage.setItem(key, value)`)
-  await page.goto(`${url}/console${hash}`)
-  return page
-}
+const open = (context: Context, as: string | null, hash: string): Promise<Page> =>
+  openConsole(context, as, `/console${hash}`)
 const goTo = (page: Page, hash: string): Promise<unknown> =>
   page.evaluate(`location.hash = ${JSON.stringify(hash)}`)
-const wrongIn = (page: Page): Promise<string[]> => page.evaluate('wrong') as Promise<string[]>
 const labels = (page: Page): Promise<string[]> =>
   page.$$eval('section[aria-label]', (all) => all.map((one) => one.getAttribute('aria-label') ?? ''))
 const textOf = (page: Page, selector: string): Promise<string> =>
@@ -220,7 +201,6 @@ test('given every view, in light, dark and on a phone, then axe finds nothing, a
   const { position } = audit.body.entries[0]
   const page = await open(context, 'admin-one', '#/rooms')
   await page.waitForSelector('.cards')
-  await page.evaluate(AXE)
   const views: Record<string, readonly [string, string]> = {
     rooms: ['#/rooms', '.cards'],
     room: [ROOM, 'section[aria-label=settings]'],
@@ -236,27 +216,7 @@ test('given every view, in light, dark and on a phone, then axe finds nothing, a
     await goTo(page, hash)
     await page.waitForSelector(`main ${ready}`)
     if (name === 'proof') assert.equal(await textOf(page, '.verdict'), 'All that was checked holds.')
-    for (const [mode, width] of [
-      ['light', 1280],
-      ['dark', 1280],
-      ['light', 390],
-    ] as const) {
-      await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: mode }])
-      await page.setViewport({ width, height: 900 })
-      if (PICTURES !== undefined) {
-        mkdirSync(PICTURES, { recursive: true })
-        await page.screenshot({ path: `${PICTURES}/${name}-${mode}-${width}.png` })
-      }
-      assert.ok(
-        Number(await page.evaluate('document.documentElement.scrollWidth')) <= width,
-        `${name} at ${width}`,
-      )
-      if (width === 390) continue
-      const found = await page.evaluate(
-        `axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes[0].html.slice(0, 160)))`,
-      )
-      assert.deepEqual(found, [], `${name}, ${mode}, ${width}`)
-    }
+    await assertSound(page, name, { axeOnPhone: false })
   }
   await page.browserContext().close()
 })

@@ -3,19 +3,15 @@
 // needs: chromium
 // timeout: 120
 import { strict as assert } from 'node:assert'
-import { mkdirSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { suite } from 'uvu'
 import { type Browser, type Page, testBrowser } from '../../infra/testing/browser.ts'
 import { type TestConsole, testConsole } from '../../infra/testing/console.ts'
+import { assertSound, openConsole, wrongIn } from '../../infra/testing/console-page.ts'
 
 type Context = TestConsole & { readonly browser: Browser }
 const test = suite<Context>('filters in the console')
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const ROOM = '#/room/document%3A1'
 const WORDS = '<img src=x onerror="globalThis.ran=1"> darn'
-/** The folder for screenshots of each view, if they are wanted. */
-const PICTURES = process.env.CONSOLE_PICTURES
 
 test.before(async (context) => {
   const [here, browser] = await Promise.all([testConsole(), testBrowser()])
@@ -26,41 +22,12 @@ test.after(async ({ browser, http }) => {
   await http.close()
 })
 
-const open = async ({ browser, url, http }: Context, as: string, hash: string): Promise<Page> => {
-  const page = await (await browser.createBrowserContext()).newPage()
-  page.setDefaultTimeout(15_000)
-  await page.setViewport({ width: 1280, height: 900 })
-  const token = http.bearer(as).authorization.slice('Bearer '.length)
-  await page.evaluateOnNewDocument(`
-    globalThis.wrong = []
-    addEventListener('securitypolicyviolation', (event) => wrong.push(event.violatedDirective))
-    addEventListener('error', (event) => wrong.push(String(event.message)))
-    for (const [key, value] of ${JSON.stringify(Object.entries({ account: as, token }))})
-      if (origin !== 'null') sessionStorage.setItem(key, value)`)
-  await page.goto(`${url}/console${hash}`)
-  return page
-}
-/** Checks the page in light, in dark and on a phone: no script of a message ran, the policy refused nothing, and axe finds nothing. */
+const open = (context: Context, as: string, hash: string): Promise<Page> =>
+  openConsole(context, as, `/console${hash}`)
+/** In every look, no script of a message ran, the policy refused nothing, and axe finds nothing. */
 const sound = async (page: Page, name: string): Promise<void> => {
-  await page.evaluate(AXE)
-  for (const [look, width] of [
-    ['light', 1280],
-    ['dark', 1280],
-    ['light', 390],
-  ] as const) {
-    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: look }])
-    await page.setViewport({ width, height: 900 })
-    const found = await page.evaluate(
-      `axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes[0].html.slice(0, 160)))`,
-    )
-    assert.deepEqual(found, [], `${name} ${look} ${width}`)
-    const wide = await page.evaluate('document.documentElement.scrollWidth')
-    assert.ok(Number(wide) <= width, `${name} is ${wide} wide at ${width}`)
-    if (PICTURES === undefined) continue
-    mkdirSync(PICTURES, { recursive: true })
-    await page.screenshot({ path: `${PICTURES}/${name}-${look}-${width}.png`, fullPage: true })
-  }
-  assert.equal(await page.evaluate(`JSON.stringify([wrong, 'ran' in globalThis])`), '[[],false]')
+  await assertSound(page, name)
+  assert.deepEqual(await wrongIn(page), [])
 }
 const waitForText = (page: Page, selector: string, text: string): Promise<unknown> =>
   page.waitForFunction(

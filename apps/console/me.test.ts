@@ -3,17 +3,14 @@
 // needs: chromium
 // timeout: 120
 import { strict as assert } from 'node:assert'
-import { mkdirSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { suite } from 'uvu'
 import { type Browser, type Page, testBrowser } from '../../infra/testing/browser.ts'
 import { type TestConsole, testConsole } from '../../infra/testing/console.ts'
+import { assertSound, openConsole, wrongIn } from '../../infra/testing/console-page.ts'
 
 type Context = TestConsole & { readonly browser: Browser }
 type Json = Record<string, never>
 const test = suite<Context>('“Me” in the console')
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-const PICTURES = process.env.CONSOLE_PICTURES
 const WORDS = '<img src=x onerror="globalThis.ran=1">'
 const button = (words: string) => `::-p-xpath(//button[normalize-space()='${words}'])`
 
@@ -34,23 +31,10 @@ test.after(async ({ browser, http }) => {
   await http.close()
 })
 
-const open = async ({ browser, url, http }: Context, as: string | null, path = '/me'): Promise<Page> => {
-  const page = await (await browser.createBrowserContext()).newPage()
-  page.setDefaultTimeout(15_000)
-  const keep =
-    as === null ? {} : { account: as, token: http.bearer(as).authorization.slice('Bearer '.length) }
-  await page.evaluateOnNewDocument(`
-    globalThis.wrong = []
-    addEventListener('securitypolicyviolation', (event) => wrong.push(event.violatedDirective))
-    addEventListener('error', (event) => wrong.push(String(event.message)))
-    addEventListener('unhandledrejection', (event) => wrong.push(String(event.reason)))
-    for (const [key, value] of ${JSON.stringify(Object.entries(keep))})
-      if (origin !== 'null') sessionStorage.setItem(key, value)`)
-  await page.goto(`${url}${path}`)
-  return page
-}
+const open = (context: Context, as: string | null, path = '/me'): Promise<Page> =>
+  openConsole(context, as, path)
 const close = async (page: Page): Promise<void> => {
-  assert.equal(await page.evaluate(`JSON.stringify([wrong, 'ran' in globalThis])`), '[[],false]')
+  assert.deepEqual(await wrongIn(page), [])
   await page.browserContext().close()
 }
 const textOf = (page: Page, selector: string): Promise<string> =>
@@ -143,24 +127,7 @@ test('given an erasure, then it must be confirmed, waits, and can be withdrawn; 
     await textOf(page, ERASURE),
     /by admin-one.*<img src=x onerror.*but not while a legal hold stands/s,
   )
-  await page.evaluate(AXE)
-  for (const [mode, width] of [
-    ['light', 1280],
-    ['dark', 1280],
-    ['light', 390],
-  ] as const) {
-    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: mode }])
-    await page.setViewport({ width, height: 1100 })
-    if (PICTURES !== undefined) {
-      mkdirSync(PICTURES, { recursive: true })
-      await page.screenshot({ path: `${PICTURES}/me-${mode}-${width}.png`, fullPage: true })
-    }
-    assert.ok(Number(await page.evaluate('document.documentElement.scrollWidth')) <= width, `at ${width}`)
-    const found = await page.evaluate(
-      `axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes[0].html.slice(0, 160)))`,
-    )
-    assert.deepEqual(found, [], `${mode}, ${width}`)
-  }
+  await assertSound(page, 'me')
   await page.click(button('Withdraw it'))
   await page.waitForSelector(button('Erase me…'))
   assert.equal((await get(context, '/api/me', 'judy')).erasure, null)

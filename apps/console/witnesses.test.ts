@@ -3,14 +3,14 @@
 // needs: chromium
 // timeout: 120
 import { strict as assert } from 'node:assert'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { mkdtempSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import { type Browser, type Page, testBrowser } from '../../infra/testing/browser.ts'
 import { type TestConsole, testConsole } from '../../infra/testing/console.ts'
+import { axeFindings } from '../../infra/testing/console-page.ts'
 import { SIGNER } from '../../infra/testing/http.ts'
 import { cosignerOf } from '../../projections/proof/cosignature.ts'
 import { signCheckpoint, verifierOf } from '../../projections/proof/note.ts'
@@ -20,7 +20,6 @@ import { createWitness, type LogWitness } from '../operations/witness/witness.ts
 
 type Context = TestConsole & { readonly browser: Browser }
 const test = suite<Context>('witnesses in the console')
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const folder = mkdtempSync(join(tmpdir(), 'witnesses-'))
 const closing: Array<() => void> = []
 
@@ -65,11 +64,7 @@ const shownIn = async (context: Context) => {
     all.map((one) => `${one.className}: ${one.textContent ?? ''}`),
   )
   const witnesses = await page.$eval('section[aria-label=witnesses]', (one) => one.textContent ?? '')
-  await page.evaluate(AXE)
-  const found = await page.evaluate(
-    `axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes[0].html.slice(0, 160)))`,
-  )
-  assert.deepEqual(found, [])
+  assert.deepEqual(await axeFindings(page), [])
   await page.setViewport({ width: 390, height: 900 })
   assert.ok(Number(await page.evaluate('document.documentElement.scrollWidth')) <= 390)
   await page.browserContext().close()

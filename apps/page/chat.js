@@ -108,10 +108,12 @@ export const changeMessage = (id, change) => {
   const words = messageItem(id)?.querySelector('.words')
   if (words) change(words)
 }
-export const loadChat = async (room) => {
+/** `position`: where the log was when we came in. What was said before it is no news to us, so the tables must have reached it. */
+export const loadChat = async (room, position) => {
   try {
     const subspace = state.subspace
-    const { messages, has_more } = await api(`/api/chat/${pathOf(room)}/messages?limit=50&subspace=${subspace}`)
+    const reached = position === undefined ? '' : `&min_position=${position}`
+    const { messages, has_more } = await api(`/api/chat/${pathOf(room)}/messages?limit=50&subspace=${subspace}${reached}`)
     if (!sameRoom(room, state.room) || subspace !== state.subspace) return
     $('more').hidden = !has_more
     const live = [...$('chat').children]
@@ -122,8 +124,10 @@ export const loadChat = async (room) => {
     for (const item of live) if (!item.dataset.id || !state.seen.has(item.dataset.id)) $('chat').append(item)
     $('chat').scrollTop = $('chat').scrollHeight
   } catch (error) {
-    notice(error.message)
-    if (PASSING.test(error.code)) setTimeout(() => sameRoom(room, state.room) && loadChat(room), againAfter(error))
+    // Meanwhile there is what the tables have.
+    if (error.code === 'not_caught_up') void loadChat(room)
+    else notice(error.message)
+    if (PASSING.test(error.code)) setTimeout(() => sameRoom(room, state.room) && loadChat(room, position), againAfter(error))
   }
 }
 $('more').addEventListener('click', async () => {

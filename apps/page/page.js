@@ -36,7 +36,11 @@ const join = () => {
   const request = { spaceType: room.space_type, spaceId: room.space_id, subspace, ...(since ? { since } : {}) }
   clearTimeout(joinTimer)
   socket.emit('join-space', request, (answer) => {
-    if (answer.ok || !sameRoom(room, state.room)) return
+    if (!sameRoom(room, state.room)) return
+    // Whoever comes back is sent what they missed.
+    if (answer.ok && since === undefined) loadChat(room, answer.position)
+    if (answer.ok) return
+    if (state.seen.size === 0) loadChat(room)
     if (answer.code === 'queued') {
       if (answer.session_token) keepGuest(answer.session_token)
       state.id = answer.subject
@@ -74,8 +78,10 @@ const enter = (room, subspace = 'main') => {
   showPeople()
   showRooms()
   if (socket.connected) join()
-  else if (!socket.active) socket.connect()
-  loadChat(room)
+  else {
+    if (!socket.active) socket.connect()
+    loadChat(room)
+  }
 }
 
 socket.on('connect', () => {

@@ -105,7 +105,13 @@ while kill -0 "$child" 2>/dev/null; do
   pause=${TURN_LOOK:-60}
   # Caddy gets its first certificate while this starts: until it is there it is looked for often.
   [ -s "$run/cert.pem" ] || [ -z "${CERTIFICATES:-}" ] || [ -n "${TURN_LOOK:-}" ] || pause=2
-  { sleep "$pause"; kill -ALRM $$; } 2>/dev/null &
+  {
+    # Whoever ends the pause ends its sleep, which would outlive this script.
+    trap 'kill "$!"; exit' TERM
+    sleep "$pause" &
+    wait "$!"
+    kill -ALRM $$
+  } 2>/dev/null &
   pausing=$!
   # Until the pause is over or coturn has ended, whichever comes first: whoever started this starts it again.
   wait "$child"

@@ -54,14 +54,16 @@ const run = (program: string, args: ReadonlyArray<string>, env: Readonly<Record<
     stream?.on('data', (chunk) => {
       said = `${said}${chunk}`.slice(-20_000)
     })
+  /** Once it and all that it started have ended: they hold its output. */
+  const closed = once(child, 'close')
   return {
     child,
     said: () => said,
+    closed,
     stop: async () => {
       children.delete(child)
-      if (child.exitCode !== null || child.signalCode !== null) return
-      child.kill('SIGTERM')
-      await once(child, 'exit')
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
+      await closed
     },
   }
 }
@@ -199,10 +201,7 @@ test('given coturn that looks for a certificate seldom, when it is told to stop,
 test('given coturn that looks for a certificate seldom, when coturn is killed, then the script ends at once, so that it is started again', async () => {
   const seldom = await startTurn({ TURN_LOOK: '600' })
   process.kill(Number(readFileSync(join(seldom.dir, 'pid'), 'utf8')), 'SIGKILL')
-  await until(
-    'the script has ended',
-    () => seldom.child.exitCode !== null || seldom.child.signalCode !== null,
-  )
+  await seldom.closed
   assert.is.not(seldom.child.exitCode, 0)
 })
 

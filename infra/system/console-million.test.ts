@@ -1,6 +1,6 @@
 /** A room's time in the console, on the whole product and in Chromium: a large made-up room opens and scrubs as fast as a small
  *  one, and a real room's moments are as `/at` has them. CONSOLE_EVENTS (3,000) is how large the made-up room is, REPLAY_LINES
- *  (300) how much of the real one is performed; CONSOLE_PICTURES is a folder for pictures, CONSOLE_DATA a data folder that stays, so
+ *  (300) how much of the real one is performed; CONSOLE_PICTURES is a folder for pictures (`test-results/console`), CONSOLE_DATA a data folder that stays, so
  *  that the room is filled only the first time. */
 // needs: chromium
 // test: calm
@@ -30,7 +30,8 @@ const OPENED = 5
 const PATIENCE = process.env.CONSOLE_EVENTS === undefined ? 10 : 1
 const GOAL = { picture: 1_000 * PATIENCE, scrub: 100 * PATIENCE }
 const AUDITOR = 'judge-dee'
-const PICTURES = process.env.CONSOLE_PICTURES
+/** Pictures of each run stay there: whoever reads a failure looks at them. */
+const PICTURES = process.env.CONSOLE_PICTURES ?? join(import.meta.dirname, '../../test-results/console')
 const DATA = process.env.CONSOLE_DATA
 const BUSY_WEEK = join(process.env.ROOM_LOGS ?? '', 'busy-week.jsonl.gz')
 /** From the settings of a server: where the real room is. */
@@ -123,7 +124,6 @@ const compare = async (context: Context, page: Page, space: typeof REAL, headers
 }
 
 const picture = async (page: Page, name: string): Promise<void> => {
-  if (PICTURES === undefined) return
   mkdirSync(PICTURES, { recursive: true })
   for (const [mode, width] of [
     ['light', 1280],

@@ -327,7 +327,7 @@ test('given people who come later, then their pages show the history harmlessly,
     const opened = await open(browser, `${url}${path}`)
     await opened.page.waitForSelector(ready)
     if (path === '/') await opened.page.waitForSelector('#chat .words')
-    if (path === '/examples/chat.html') await opened.page.waitForSelector('#log li')
+    if (path === '/examples/chat.html') await opened.page.waitForSelector('#log > *')
     await assertHarmless(opened, url, path)
     await opened.page.browserContext().close()
   }

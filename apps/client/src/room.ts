@@ -1,6 +1,6 @@
 /** A room that the user is in: who else is there, what is said and done, and what the user may do. */
 import { Emitter } from './emitter.ts'
-import { PresenceError } from './errors.ts'
+import { asPresenceError, PresenceError } from './errors.ts'
 import { type Move, Mover, Places, type Pose, poseIn } from './moves.ts'
 import { packMove } from './packed.ts'
 import { type Demands, type Proofs, verify } from './proof.ts'
@@ -178,10 +178,17 @@ export class Room extends Emitter<RoomEvents> {
     const query = new URLSearchParams({ subspace, limit: String(more.limit ?? 50) })
     if (more.before !== undefined) query.set('before', more.before)
     const path = `/api/chat/${type}/${encodeURIComponent(id)}/messages?${query}`
-    const answer = (await this.#deps.transport.call(path, { token: this.#deps.token() })) as {
-      readonly messages: ReadonlyArray<PastMessage>
+    const ask = async (reached: string): Promise<ReadonlyArray<PastMessage>> => {
+      const answer = await this.#deps.transport.call(`${path}${reached}`, { token: this.#deps.token() })
+      return (answer as { readonly messages: ReadonlyArray<PastMessage> }).messages
     }
-    return answer.messages
+    const { joinedAt } = this.#deps.session
+    if (joinedAt === null || more.before !== undefined) return ask('')
+    // What was said before one came in is no news, so the tables must have reached that moment.
+    return ask(`&min_position=${joinedAt}`).catch((error) => {
+      if (asPresenceError(error).code !== 'not_caught_up') throw error
+      return ask('')
+    })
   }
   /** At most 15 times a second; the newest wins. */
   move(move: Move): void {

@@ -55,6 +55,8 @@ export class Session {
   /** Of the queue of a full room, while one waits in it. */
   #turn: Waiting | null = null
   iceServers: ReadonlyArray<RTCIceServer> = []
+  /** Where on the log the last join is; null before there was one. */
+  joinedAt: string | null = null
 
   constructor(deps: SessionDeps) {
     this.#deps = deps
@@ -181,12 +183,13 @@ export class Session {
     const last = this.#last
     const turn = this.#nextTurn()
     try {
-      await this.ask('join-space', {
+      const { position } = await this.ask('join-space', {
         ...this.#deps.greeting(),
         room_data: true,
         ...(last === null ? {} : { replaces: last.sessionId }),
         ...(withSince && last !== null ? { since: { space: last.space, chat: last.chat } } : {}),
       })
+      if (typeof position === 'string') this.joinedAt = position
     } catch (error) {
       if (asPresenceError(error).code !== 'queued') throw error
       await turn

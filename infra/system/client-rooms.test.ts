@@ -1,5 +1,6 @@
 // timeout: 90
-/** `presence.js` before a full room with a queue: it is told where the person stands, waits, and is in when it is their turn. */
+/** `presence.js` with a whole product: what was said before one came in; and before a full room with a queue, where the person is told
+ *  where they stand, waits, and is in when it is their turn. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type Embedded, startEmbedded } from '../testing/embedded.ts'
@@ -9,11 +10,34 @@ type Room = any
 /** The client's sources as they are, in Node: it needs fetch and WebSocket alone for this. */
 const CLIENT = new URL('../../apps/client/src/index.ts', import.meta.url).href
 const { join } = (await import(CLIENT)) as { join: (space: string, options: object) => Promise<Room> }
-const test = suite<{ product: Embedded }>('the client and a queue')
+const test = suite<{ product: Embedded }>('the client and a room')
 test.before(async (context) => {
   context.product = await startEmbedded({})
 })
 test.after(({ product }) => product?.stop())
+
+test('given tables that are behind, when somebody comes in and asks what was said, then nothing that was said before is missing', async ({
+  product,
+}) => {
+  const { url: server, pids } = product.endpoints()
+  const options = { server, storage: null, login: 'guest' }
+  const first = await join('global:lobby', options)
+  process.kill(pids.projector!, 'SIGSTOP')
+  try {
+    await first.say('just before')
+    const second = await join('global:lobby', options)
+    const history = second.history()
+    process.kill(pids.projector!, 'SIGCONT')
+    assert.equal(
+      (await history).map(({ content }: Room) => content),
+      ['just before'],
+    )
+    await second.leave()
+  } finally {
+    process.kill(pids.projector!, 'SIGCONT')
+    await first.leave()
+  }
+})
 
 test('given a full room, then join tells the place, and resolves with the seat once it was held; who comes in between waits behind', async ({
   product,

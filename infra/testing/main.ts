@@ -3,12 +3,12 @@
  * process of its own, on real services; then types and lint, the arrows of imports among it. Ends with `N passed, N failed`.
  */
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { findTests, type TestFile } from './runner/files.ts'
 import { judge, type Outcome } from './runner/outcome.ts'
 import { installMissing } from './runner/packages.ts'
 import { killAll, runCommand } from './runner/run.ts'
+import { scratchRoot } from './runner/scratch.ts'
 
 const root = join(import.meta.dirname, '../..')
 const patterns = process.argv.slice(2).map((pattern) => pattern.replace(/^\.\//, ''))
@@ -21,7 +21,7 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
 /** Temporary files of tests are removed with the run, also those of tests that fail, hang or are killed. As open as the
  *  system's own folder, since a server may run as another user. */
-const scratch = mkdtempSync(join(tmpdir(), 'presence-tests-'))
+const scratch = mkdtempSync(join(scratchRoot(), 'presence-tests-'))
 chmodSync(scratch, 0o1777)
 process.once('exit', () => rmSync(scratch, { recursive: true, force: true, maxRetries: 5 }))
 

@@ -23,12 +23,13 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`)
  *  system's own folder, since a server may run as another user. */
 const scratch = mkdtempSync(join(scratchRoot(), 'presence-tests-'))
 chmodSync(scratch, 0o1777)
+// The databases' own cluster is among them.
+process.env.TMPDIR = scratch
 process.once('exit', () => rmSync(scratch, { recursive: true, force: true, maxRetries: 5 }))
 
 const env: NodeJS.ProcessEnv = {
   ...process.env,
   NODE_ENV: 'test',
-  TMPDIR: scratch,
   TEST_STARTED_FOLDER: join(scratch, 'started'),
   PATH: [join(root, 'node_modules/.bin'), process.env.PATH, '/usr/sbin'].join(':'),
 }

@@ -163,10 +163,13 @@ class TimeView extends View {
         ${stood(this.moment, this.space)}</div>` : nothing}`
   }
   events() {
-    const { events = [] } = this.around ?? {}
+    const { events = [], isFirst, isLast } = this.around ?? {}
     const i = this.index(events)
     const low = Math.max(0, i - 12)
-    if (events.length === 0) return html`<p class="hint">They are read once you stop here.</p>`
+    // What was read last may be of another place, before or after this moment.
+    const isBefore = i < 0 && !isFirst
+    const isAfter = i === events.length - 1 && !isLast && events[i]?.position !== this.moment.position
+    if (events.length === 0 || isBefore || isAfter) return html`<p class="hint">They are read once you stop here.</p>`
     return html`<ol class="steps">${events.slice(low, i + 14).map((event, j) => html`<li aria-current=${low + j === i ? 'step' : nothing}>
       <button type="button" class="kind ${kindOf(event.type)}" @click=${() => (this.pause(), this.go({ position: event.position }))}>${event.type}</button>
       <span>${event.says}</span> <small>${when(event.at, 'long')} <a href=${to.why(this.space, event.position)}>why</a></small></li>`)}</ol>`

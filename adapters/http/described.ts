@@ -20,7 +20,7 @@ const TAGS = [
   ['proof', 'That the record is whole.'],
   [
     'panel',
-    'What DLUX’s wallet and panel ask for beside rooms. There are no payments, no tickets to buy, no queues.',
+    'What DLUX’s wallet and panel ask for beside rooms. There are no payments, and no tickets to buy.',
   ],
   ['operations', 'Health and metrics.'],
 ] as const

@@ -1,10 +1,10 @@
 import { sql } from 'slonik'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { connectSession, type DatabaseSession } from '../../adapters/postgres/session.ts'
+import type { DatabaseSession } from '../../adapters/postgres/session.ts'
 import { type MemoryLog, memoryLog } from '../../infra/testing/memory-log.ts'
-import { testDatabase } from '../../infra/testing/postgres.ts'
 import { until } from '../../infra/testing/until.ts'
+import { withDatabase } from '../../infra/testing/with-database.ts'
 import { alice, at, bob, joined, posted, recorded, system } from '../../projections/testing/events.ts'
 import { type Projector, runProjector } from './projector.ts'
 
@@ -26,19 +26,6 @@ const say = (log: MemoryLog, ...all: ReadonlyArray<ReturnType<typeof recorded>>)
 }
 const reached = (projector: Projector, position: bigint): Promise<void> =>
   until(`position ${position}`, () => (projector.state().position ?? -1n) >= position)
-
-const withDatabase = async (
-  work: (url: string, session: DatabaseSession) => Promise<void>,
-): Promise<void> => {
-  const database = await testDatabase()
-  const session = await connectSession(database.url, 'test')
-  try {
-    await work(database.url, session)
-  } finally {
-    await session.close()
-    await database.drop()
-  }
-}
 
 test('given events on the log, when it runs, then each table agrees with them', () =>
   withDatabase(async (databaseUrl, session) => {

@@ -305,6 +305,11 @@ export const SERVER_EVENTS: Readonly<Record<string, DocumentedNews>> = {
       scene: { type: 'object', properties: { entities: free, avatars: free } },
       permission: text(),
       revisions: { type: 'object', properties: { space: revision, chat: revision } },
+      position: {
+        ...position,
+        description:
+          'Where on the log this state is: what was said up to here is not sent as news. With it as min_position, the history has all of it.',
+      },
       resumed: yesNo,
       voice_relay: {
         ...yesNo,

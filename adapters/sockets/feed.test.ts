@@ -119,6 +119,7 @@ test('given events from before the space was loaded, when the subscription bring
   for (const n of [1, 2, 3]) await it.say(n)
   const hold = await live(it)
   assert.is(hold.live.chatSeq.last, 2n)
+  assert.is(hold.live.position, it.log.stream(CHAT)[2]?.position, 'what is on the log up to here is no news')
   assert.is(hold.live.state.sessions.size, 1)
   await it.say(4)
   it.bring(streamName('space', ROOM), 0, 1)

@@ -50,6 +50,8 @@ export type EntrySnapshot = {
   readonly state: SpaceState
   /** The revision of the last event sent of each stream, -1 for none: everything after that reaches its reader as news. */
   readonly revisions: { readonly space: bigint; readonly chat: bigint }
+  /** Of the last of these events on the log: tables that have reached it have all that is not sent as news. */
+  readonly position: bigint
   /** `"voice_route":…,"settings":…,"users":[…],"scene":…` in JSON, encoded once for all. */
   readonly shared: () => string
   /** The same with `users_total` and only the first page of users, for those who asked for pages. */
@@ -64,6 +66,8 @@ export type LiveSpace = {
   state: SpaceState
   spaceSeq: Sequence<ArrivedEvent>
   chatSeq: Sequence<ArrivedEvent>
+  /** The largest position on the log of what was sent here, or was there when the space was loaded; 0 if none is known. */
+  position: bigint
   /** By session id. */
   readonly occupants: Map<string, Occupant>
   /** The latest positions of sessions, by session id, as far as they were sent; these are not on the log. */
@@ -98,6 +102,7 @@ export const liveSpace = (space: SpaceRef): LiveSpace => ({
   state: initialSpace(),
   spaceSeq: sequence(-1n),
   chatSeq: sequence(-1n),
+  position: 0n,
   occupants: new Map(),
   positions: new Map(),
   scenes: new Map(),
@@ -134,6 +139,7 @@ export const snapshotOf = (live: LiveSpace, subspace: string): EntrySnapshot => 
     subspace,
     state,
     revisions: { space: live.spaceSeq.last, chat: live.chatSeq.last },
+    position: live.position,
     shared: sharedWith(() => {
       const users: string[] = []
       for (const session of state.sessions.values())
@@ -262,6 +268,7 @@ export const tell = (
   kind: 'space' | 'chat',
   arrived: ArrivedEvent,
 ): E.Either<string, void> => {
+  if (arrived.position > live.position) live.position = arrived.position
   const event = read(arrived)
   if (E.isLeft(event)) return event
   if (kind === 'chat') {

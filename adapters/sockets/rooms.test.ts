@@ -427,6 +427,39 @@ test('given a server that was taken for dead, when it sends everybody elsewhere,
   assert.is(payload.reason, 'disconnected')
 })
 
+test('given a message that is told while a join is on its way, then the one who joins is not told it, and learns up to where the history must reach', async () => {
+  const log = memoryLog()
+  let letBobIn = () => {}
+  const bobMayEnter = new Promise<void>((resolve) => {
+    letBobIn = resolve
+  })
+  const node = await testNode({
+    ...log,
+    // The log answers bob's join late, and its subscription is later still.
+    append: (stream, expected, events) => async () => {
+      const appended = await log.append(stream, expected, events)()
+      if (JSON.stringify(events).includes('"account":"bob"')) await bobMayEnter
+      return appended
+    },
+    subscribe: () => log.subscribe({ after: 'end', prefixes: ['nothing-'] }),
+  })
+  const alice = await node.connect('account:alice')
+  await alice.ask('join-space', POST)
+  const bob = await node.connect('account:bob')
+  const joining = bob.ask('join-space', POST)
+  while (!log.stream(STREAM).some(({ data }) => JSON.stringify(data).includes('"account":"bob"')))
+    await new Promise((resolve) => setImmediate(resolve))
+  const said = await alice.ask('chat-message', { content: 'in between' })
+  await alice.until('the message', ({ event }) => event === 'chat-message')
+  letBobIn()
+  const entered = await joining
+  assert.equal([said.ok, entered.ok], [true, true])
+  const { position } = bob.of('space-joined')[0]
+  assert.ok(BigInt(entered.position) < BigInt(said.position), 'the join is before the message')
+  assert.equal([position, bob.of('chat-message')], [said.position, []])
+  await node.stop()
+})
+
 test('given a space that nobody may know of, when it is joined, then it is refused like one that does not exist', async ({
   node,
 }) => {

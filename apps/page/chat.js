@@ -108,7 +108,7 @@ export const changeMessage = (id, change) => {
   const words = messageItem(id)?.querySelector('.words')
   if (words) change(words)
 }
-/** `position`: where the log was when we came in. What was said before it is no news to us, so the tables must have reached it. */
+/** `position`: where on the log the room's state was when we were let in. What was said up to there is no news to us, so the tables must have it. */
 export const loadChat = async (room, position) => {
   try {
     const subspace = state.subspace

@@ -37,8 +37,6 @@ const join = () => {
   clearTimeout(joinTimer)
   socket.emit('join-space', request, (answer) => {
     if (!sameRoom(room, state.room)) return
-    // Whoever comes back is sent what they missed.
-    if (answer.ok && since === undefined) loadChat(room, answer.position)
     if (answer.ok) return
     if (state.seen.size === 0) loadChat(room)
     if (answer.code === 'queued') {
@@ -119,6 +117,8 @@ socket.on('space-joined', (joined) => {
   speaking?.voice.restart()
   speaking?.ready()
   subrooms()
+  // Whoever comes back is sent what they missed, if the server can tell.
+  if (!joined.resumed) loadChat(state.room, joined.position)
 })
 const SAID = {
   granted: ({ permission, by }) => `${by ?? 'Somebody'} gave you a permission here: ${permission}.`,

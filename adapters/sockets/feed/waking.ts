@@ -23,10 +23,12 @@ export const createWake =
     if (E.isLeft(looked)) return looked
     if (E.isLeft(chat) && chat.left._tag === 'LogUnavailable')
       return E.left({ _tag: 'Unavailable', what: 'eventstore', cause: chat.left.cause })
-    const lastChat = E.isRight(chat) ? (chat.right[0]?.revision ?? -1n) : -1n
+    const lastChat = E.isRight(chat) ? chat.right[0] : undefined
     live.state = looked.right?.state ?? initialSpace()
     live.spaceSeq = sequence(looked.right?.revision ?? -1n)
-    live.chatSeq = sequence(lastChat)
+    live.chatSeq = sequence(lastChat?.revision ?? -1n)
+    // Whoever enters does so by a later event of the space, so the last one there is need not be known.
+    live.position = lastChat?.position ?? 0n
     countAnew(live)
     commands.warm(live.space)
     const waiting = entry.waiting ?? []

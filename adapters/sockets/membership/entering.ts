@@ -59,6 +59,7 @@ const joinedStart = (
     // Everybody who is in has access, even if the space is public.
     permission: access.role ?? 'access',
     revisions: { space: String(snapshot.revisions.space), chat: String(snapshot.revisions.chat) },
+    position: String(snapshot.position),
     resumed: said.resumed,
     ...(member.isPaged ? { self: selfIn(snapshot, session.sessionId) } : {}),
     voice_relay: said.hasSfu,

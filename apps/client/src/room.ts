@@ -184,7 +184,7 @@ export class Room extends Emitter<RoomEvents> {
     }
     const { joinedAt } = this.#deps.session
     if (joinedAt === null || more.before !== undefined) return ask('')
-    // What was said before one came in is no news, so the tables must have reached that moment.
+    // What was said before one was let in is no news, so the tables must have reached that moment.
     return ask(`&min_position=${joinedAt}`).catch((error) => {
       if (asPresenceError(error).code !== 'not_caught_up') throw error
       return ask('')

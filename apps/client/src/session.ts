@@ -55,7 +55,7 @@ export class Session {
   /** Of the queue of a full room, while one waits in it. */
   #turn: Waiting | null = null
   iceServers: ReadonlyArray<RTCIceServer> = []
-  /** Where on the log the last join is; null before there was one. */
+  /** Up to where on the log the state was that the last join brought; null before there was one. */
   joinedAt: string | null = null
 
   constructor(deps: SessionDeps) {
@@ -183,13 +183,12 @@ export class Session {
     const last = this.#last
     const turn = this.#nextTurn()
     try {
-      const { position } = await this.ask('join-space', {
+      await this.ask('join-space', {
         ...this.#deps.greeting(),
         room_data: true,
         ...(last === null ? {} : { replaces: last.sessionId }),
         ...(withSince && last !== null ? { since: { space: last.space, chat: last.chat } } : {}),
       })
-      if (typeof position === 'string') this.joinedAt = position
     } catch (error) {
       if (asPresenceError(error).code !== 'queued') throw error
       await turn
@@ -232,6 +231,7 @@ export class Session {
       const joined = rest as unknown as Joined
       const isAgain = this.#last !== null
       this.#last = { sessionId: joined.sessionId, ...joined.revisions }
+      this.joinedAt = joined.position
       this.#deps.onJoined(joined, isAgain)
       return
     }

@@ -136,6 +136,7 @@ export const createStub = (): Stub => {
       scene: { entities: Object.fromEntries(scene.entities), avatars: {} },
       permission: 'access',
       revisions: { space: String(revisions.space), chat: String(revisions.chat) },
+      position: String(revisions.space + revisions.chat + 2),
       resumed: isKnown(asked.since as Json | undefined),
       timestamp: timestamp(),
     })

@@ -337,6 +337,7 @@ export type Told = {
       readonly space: string
       readonly chat: string
     }
+    readonly position: string
     readonly resumed: boolean
     readonly voice_relay: boolean
     readonly voice_route: 'mesh' | 'sfu'

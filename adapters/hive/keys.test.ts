@@ -1,3 +1,4 @@
+// test: alone
 /** Public keys of Hive, read by a library that is loaded with the first of them. */
 import { registerHooks } from 'node:module'
 import { suite } from 'uvu'

@@ -1,6 +1,7 @@
 /**
- * `npm test [-- PATTERN …]`: every *.test.ts whose path contains a pattern (all where there is none), each in a
- * process of its own, on real services; then types and lint, the arrows of imports among it. Ends with `N passed, N failed`.
+ * `npm test [-- PATTERN …]`: every *.test.ts whose path contains a pattern (all where there is none), on
+ * real services: small neighbours share a process, each other file has its own. Types and lint, the arrows of imports among it, run beside
+ * them. Ends with `N passed, N failed`.
  */
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -9,11 +10,15 @@ import { judge, type Outcome } from './runner/outcome.ts'
 import { installMissing } from './runner/packages.ts'
 import { killAll, runCommand } from './runner/run.ts'
 import { scratchRoot } from './runner/scratch.ts'
+import { groupsOf, runTogether } from './runner/together.ts'
 
 const root = join(import.meta.dirname, '../..')
 const patterns = process.argv.slice(2).map((pattern) => pattern.replace(/^\.\//, ''))
 /** One process, if all share a server of which each test wants to be the only user. */
 const AT_ONCE = Number(process.env.TEST_PROCESSES ?? (process.env.EVENTSTORE_URL ? 1 : 2))
+/** How many files share a process, of those that can (`runner/files.ts`): the start of one, and the loading of the same modules,
+ *  take more of it than its tests. 1: each has its own. */
+const TOGETHER = Number(process.env.TEST_TOGETHER ?? 16)
 /** How many failed files are run once more, alone, and named `unsteady` if they pass then. 0 except in CI, whose machines
  *  stall; if more files failed, none is run again. */
 const AGAIN = Number(process.env.TEST_AGAIN ?? 0)
@@ -88,6 +93,21 @@ const runTest = async (file: TestFile, missing: ReadonlyMap<string, string>): Pr
   if (outcome.failed > 0) failed.push({ file, outcome })
 }
 
+/** Runs files in one process, and in one each those of which it leaves nothing known. */
+const runGroup = async (files: ReadonlyArray<TestFile>): Promise<void> => {
+  const { ran, left } = await runTogether(
+    files.map(({ path }) => path),
+    { cwd: root, env },
+  )
+  for (const { path, outcome, output, took } of ran) {
+    times[path] = took
+    report(path, took, outcome, output)
+    if (outcome.failed > 0) failed.push({ file: files.find((one) => one.path === path)!, outcome })
+  }
+  if (left.length > 0) say(`in a process each, since the one that they shared ended early: ${left.join(' ')}`)
+  for (const path of left) await runTest(files.find((one) => one.path === path)!, new Map())
+}
+
 /** Runs files that failed beside others again, alone. */
 const runAgain = async (missing: ReadonlyMap<string, string>): Promise<ReadonlyArray<string>> => {
   if (failed.length > AGAIN) return []
@@ -147,9 +167,20 @@ const main = async (): Promise<number> => {
   }
   try {
     say(`${files.length} test files, ${AT_ONCE} at a time`)
-    const marked = (mark: TestFile['mark']) =>
-      files.filter((file) => file.mark === mark).map((file) => () => runTest(file, missing))
-    const together = [...checks.map((check) => () => runCheck(check)), ...marked(null)]
+    const groups = groupsOf(
+      files.toSorted((a, b) => a.path.localeCompare(b.path)),
+      TOGETHER,
+    )
+    const shares = new Set(groups.flat())
+    const marked = (...marks: ReadonlyArray<TestFile['mark']>) =>
+      files
+        .filter((file) => marks.includes(file.mark) && !shares.has(file))
+        .map((file) => () => runTest(file, missing))
+    const together = [
+      ...checks.map((check) => () => runCheck(check)),
+      ...groups.map((group) => () => runGroup(group)),
+      ...marked(null, 'alone'),
+    ]
     // Where files share a server, none runs beside another.
     if (AT_ONCE === 1) together.push(...marked('waits'))
     await Promise.all([inParallel(together, AT_ONCE), inParallel(AT_ONCE === 1 ? [] : marked('waits'), 1)])

@@ -2,21 +2,43 @@
 import { globSync, readFileSync } from 'node:fs'
 import { programs } from './packages.ts'
 
-const MARKS = ['calm', 'waits'] as const
+const MARKS = ['calm', 'waits', 'alone'] as const
 type Mark = (typeof MARKS)[number]
+/** What a file whose text has one of these does to its whole process, or leaves to its end: a process, a thread, a variable of the
+ *  environment, a global, a program of the machine's. */
+const OWN_PROCESS = [
+  'node:child_process',
+  'node:worker_threads',
+  'process.on',
+  'process.exit',
+  'process.argv',
+  'process.memoryUsage',
+  'process.resourceUsage',
+  'globalThis',
+  'console.log',
+  'testing/browser.ts',
+  'testing/embedded.ts',
+  'testing/eventstore.ts',
+  'testing/redis.ts',
+  'testing/server.ts',
+] as const
+const SETS_ENVIRONMENT = /(?:delete process\.env|process\.env(?:\.\w+|\[[^\]]+\]) \??=[^=]|process\.env = )/
 
 export type TestFile = {
   readonly path: string
   /** `// test: calm`: it holds answers to seconds, and runs after the others, beside one of its kind.
-   *  `// test: waits`: it waits for most of its time, and runs beside as many others as there are cores. */
+   *  `// test: waits`: it waits for most of its time, and runs beside as many others as there are cores.
+   *  `// test: alone`: it wants a process of its own. */
   readonly mark: Mark | null
+  /** It gets a process of its own: it asks for one, says anything else at its top, or does something to its whole process. */
+  readonly isAlone: boolean
   /** `// timeout: 300`, in seconds. */
   readonly timeoutSeconds: number
   /** Programs that it starts: `// needs: turnserver, caddy` (commas or spaces), or the harness that starts one. */
   readonly needs: ReadonlyArray<string>
 }
 
-const DEFAULT_TIMEOUT_SECONDS = 120
+export const DEFAULT_TIMEOUT_SECONDS = 120
 const FOLDERS = ['domain', 'projections', 'adapters', 'apps', 'infra']
 
 export const describe = (path: string, text: string): TestFile => {
@@ -31,10 +53,18 @@ export const describe = (path: string, text: string): TestFile => {
   const mark = MARKS.find((one) => one === said) ?? null
   if (said !== undefined && mark === null)
     throw new Error(`${path} says “test: ${said}”, which the runner doesn't know.`)
+  const timeout = header.match(/^\/\/ timeout: (\d+)$/m)?.[1]
+  const isAlone =
+    mark !== null ||
+    timeout !== undefined ||
+    needs.size > 0 ||
+    OWN_PROCESS.some((word) => text.includes(word)) ||
+    SETS_ENVIRONMENT.test(text)
   return {
     path,
     mark,
-    timeoutSeconds: Number(header.match(/^\/\/ timeout: (\d+)$/m)?.[1] ?? DEFAULT_TIMEOUT_SECONDS),
+    isAlone,
+    timeoutSeconds: Number(timeout ?? DEFAULT_TIMEOUT_SECONDS),
     needs: [...needs],
   }
 }

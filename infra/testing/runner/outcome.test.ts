@@ -90,6 +90,7 @@ outcome('given comments at its top, then a file says what it needs', () => {
   assert.deepEqual(file, {
     path: 'x.test.ts',
     mark: 'calm',
+    isAlone: true,
     timeoutSeconds: 300,
     needs: ['turnserver', 'caddy'],
   })

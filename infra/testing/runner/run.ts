@@ -1,4 +1,4 @@
-/** One test file in a process group of its own, so that what it leaves behind goes with it. */
+/** One command in a process group of its own, so that what it leaves behind goes with it. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Ended } from './outcome.ts'
 
@@ -18,7 +18,13 @@ export const killAll = (): void => running.forEach(killGroup)
 export const runCommand = (
   command: string,
   args: ReadonlyArray<string>,
-  options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv; readonly timeoutSeconds: number },
+  options: {
+    readonly cwd: string
+    readonly env: NodeJS.ProcessEnv
+    readonly timeoutSeconds: number
+    /** Whether the time limit begins again with this piece of output. */
+    readonly beginsAgain?: (piece: string) => boolean
+  },
 ): Promise<Ended> =>
   new Promise((done, failed) => {
     const child = spawn(command, args, {
@@ -30,8 +36,11 @@ export const runCommand = (
     running.add(child)
     let output = ''
     const take = (chunk: Buffer): void => {
+      const piece = chunk.toString('utf8')
+      const runs = child.exitCode === null && child.signalCode === null
+      if (runs && options.beginsAgain?.(piece)) timer.refresh()
       // The end is what matters: failures and totals are there.
-      output = (output + chunk.toString('utf8')).slice(-MAX_OUTPUT)
+      output = (output + piece).slice(-MAX_OUTPUT)
     }
     child.stdout.on('data', take)
     child.stderr.on('data', take)

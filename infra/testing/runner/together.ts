@@ -1,0 +1,64 @@
+/** Which test files share a process, and what one such process means for each of them. */
+import { fileURLToPath } from 'node:url'
+import { DEFAULT_TIMEOUT_SECONDS, type TestFile } from './files.ts'
+import { isMark, sections } from './marks.ts'
+import { judge, type Outcome } from './outcome.ts'
+import { runCommand } from './run.ts'
+
+const PROGRAM = fileURLToPath(new URL('several.ts', import.meta.url))
+
+/** Those that share a process: neighbours by path, since they load the same modules, and at most `size` of them. */
+export const groupsOf = (
+  files: ReadonlyArray<TestFile>,
+  size: number,
+): ReadonlyArray<ReadonlyArray<TestFile>> => {
+  const folderOf = ({ path }: TestFile) => path.split('/')[0]
+  const groups: TestFile[][] = []
+  for (const file of files.filter(({ isAlone }) => !isAlone)) {
+    const last = groups.at(-1)
+    const isNeighbour = last?.[0] !== undefined && folderOf(last[0]) === folderOf(file)
+    if (isNeighbour && last.length < size) last.push(file)
+    else groups.push([file])
+  }
+  return groups.filter(({ length }) => length > 1)
+}
+
+export type Ran = {
+  readonly path: string
+  readonly outcome: Outcome
+  readonly output: string
+  /** Milliseconds. */
+  readonly took: number
+}
+export type Shared = {
+  /** Those that came to their end, and the one during which the process ended or was killed. */
+  readonly ran: ReadonlyArray<Ran>
+  /** Those of which nothing is known yet. */
+  readonly left: ReadonlyArray<string>
+}
+
+/** Runs files one after the other in one process. The time limit is that of one file, and begins again with each. If the process
+ *  doesn't end well though each file did, nothing is known of any: one of them left something behind. */
+export const runTogether = async (
+  paths: ReadonlyArray<string>,
+  options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv; readonly timeoutSeconds?: number },
+): Promise<Shared> => {
+  const ended = await runCommand(process.execPath, [PROGRAM, ...paths], {
+    timeoutSeconds: DEFAULT_TIMEOUT_SECONDS,
+    ...options,
+    beginsAgain: isMark,
+  })
+  const ran = sections(ended.output).map(({ path, output, end }) =>
+    end === null
+      ? { path, output, took: 0, outcome: judge({ ...ended, output }) }
+      : {
+          path,
+          output,
+          took: end.took,
+          outcome: judge({ output, code: end.code, signal: null, timedOutAfterSeconds: null }),
+        },
+  )
+  const isWhole = ran.length === paths.length && sections(ended.output).every(({ end }) => end !== null)
+  if (isWhole && ended.code !== 0) return { ran: [], left: paths }
+  return { ran, left: paths.filter((path) => !ran.some((one) => one.path === path)) }
+}

@@ -231,7 +231,8 @@ export class Session {
       const joined = rest as unknown as Joined
       const isAgain = this.#last !== null
       this.#last = { sessionId: joined.sessionId, ...joined.revisions }
-      this.joinedAt = joined.position
+      // An older server says no position.
+      this.joinedAt = joined.position ?? null
       this.#deps.onJoined(joined, isAgain)
       return
     }

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { msOf } from './copy.ts'
+import { CopyRows, msOf } from './copy.ts'
 
-const test = suite('times for COPY')
+const test = suite('values for COPY')
 
 test('any time as toISOString writes it is read as Date reads it', () => {
   const times = fc.date({
@@ -48,6 +48,36 @@ test('anything else is not a time, whatever day came before it', () => {
       },
     ),
     { numRuns: 2_000 },
+  )
+})
+
+test('an id is written as a uuid if Postgres would write it so again, else as text', () => {
+  const ids = fc.oneof(
+    fc.uuid(),
+    fc.uuid().map((id) => id.toUpperCase()),
+    fc
+      .tuple(fc.uuid(), fc.nat(35), fc.string({ minLength: 1, maxLength: 1 }))
+      .map(([id, at, character]) => id.slice(0, at) + character + id.slice(at + 1)),
+    fc.string(),
+    fc.constant(null),
+  )
+  fc.assert(
+    fc.property(ids, (id) => {
+      const rows = new CopyRows('t', ['a', 'b'])
+      rows.row()
+      rows.uuidOrText(id)
+      // After the head of the format and the number of columns: a length and the bytes, or -1, for each column.
+      const { data } = rows.finish()
+      const read = (at: number): readonly [Buffer | null, number] => {
+        const size = data.readInt32BE(at)
+        return size < 0 ? [null, at + 4] : [data.subarray(at + 4, at + 4 + size), at + 4 + size]
+      }
+      const [uuid, next] = read(21)
+      const [text] = read(next)
+      const isUuid = id !== null && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)
+      assert.is(uuid?.toString('hex') ?? null, isUuid ? id.replaceAll('-', '') : null)
+      assert.equal(text, isUuid || id === null ? null : Buffer.from(id, 'utf8'))
+    }),
   )
 })
 

@@ -11,6 +11,12 @@ const TWO_32 = 2 ** 32
 const INT8_OID = 20
 /** Up to this length, characters are written one by one: that is cheaper than a call. */
 const SHORT = 48
+/** The value of a lower-case hex digit by its character code; 255 for anything else. */
+const DIGIT = Uint8Array.from({ length: 128 }, (_, code) => {
+  const digit = '0123456789abcdef'.indexOf(String.fromCharCode(code))
+  return digit < 0 ? 255 : digit
+})
+const DASH = 45
 
 /** Values must be written in the order of the columns, each with the column's own type: Postgres checks nothing but lengths. */
 export class CopyRows {
@@ -133,7 +139,37 @@ export class CopyRows {
     this.int8(Number.isSafeInteger(micros) ? micros : BigInt(ms - EPOCH_MS) * 1_000n)
   }
 
-  /** A bytea, from hex. */
+  /** Two columns, a uuid and a text, for an id that is one or the other: null where it is not. Only a text that Postgres
+   *  would write for the uuid is one, so that it is read back as it was. */
+  uuidOrText(value: string | null): void {
+    if (value !== null && this.putUuid(value)) {
+      this.null()
+      return
+    }
+    this.null()
+    this.textOrNull(value)
+  }
+
+  /** Writes a uuid; false if the text is none, and then nothing is written. */
+  private putUuid(value: string): boolean {
+    if (value.length !== 36) return false
+    this.reserve(20)
+    const { bytes } = this
+    let at = this.at + 4
+    for (let i = 0; i < 36; i += 2) {
+      // After 8, 4, 4 and 4 digits.
+      if (i === 8 || i === 13 || i === 18 || i === 23) if (value.charCodeAt(i++) !== DASH) return false
+      const high = DIGIT[value.charCodeAt(i)] ?? 255
+      const low = DIGIT[value.charCodeAt(i + 1)] ?? 255
+      if (high === 255 || low === 255) return false
+      bytes[at++] = (high << 4) | low
+    }
+    this.int4(this.at, 16)
+    this.at = at
+    return true
+  }
+
+  /** A bytea, or a uuid, from hex. */
   hex(value: string): void {
     const size = value.length / 2
     this.reserve(4 + size)

@@ -39,7 +39,14 @@ export type Projection<Changes> = {
    *  rest may have to come before it. */
   readonly copy?: (changes: Changes) => { readonly copy: Copy; readonly rest: Changes } | null
 }
-export type Table = { readonly name: string; readonly key: ReadonlyArray<string> }
+/** `find`: the expression over the columns of its key (or values for them) that the table's unique index has, if it has no
+ *  index of the key itself. */
+export type Table = {
+  readonly name: string
+  readonly key: ReadonlyArray<string>
+  readonly find?: (key: ReadonlyArray<Fragment>) => Fragment
+}
+type Fragment = ReturnType<typeof sql.fragment>
 
 /** The same space objects come by the thousand. */
 const spaceKeys = new WeakMap<SpaceRef, string>()

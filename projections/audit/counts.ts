@@ -8,6 +8,7 @@ import { CASE_EVENTS } from '../../domain/cases/events.ts'
 import type { SpaceRef } from '../../domain/names.ts'
 import type { Statement } from '../projection.ts'
 import { count, nullable, type Query, query } from '../query.ts'
+import { ofSpace } from './queries.ts'
 
 /** What happened in the room: not looks at the audit log, nor what moderators do about cases. */
 const HAPPENED = sql.fragment`action <> 'AuditRead' AND action <> ALL(${sql.array(Object.keys(CASE_EVENTS), 'text')})`
@@ -24,14 +25,6 @@ const WIDEST = 5
 
 const inSpace = ({ type, id }: SpaceRef) => sql.fragment`space_type = ${type} AND space_id = ${id}`
 
-/** The rows of a space, for a condition on positions beside it. It has an index by space and time too, by which the planner reads
- *  the whole room where it knows little of the table, as after a large room was written; so no condition fits that index. */
-const placedIn = ({
-  type,
-  id,
-}: SpaceRef) => sql.fragment`hashtextextended(space_id, 0) = hashtextextended(${id}, 0)
-  AND space_id || '' = ${id} AND space_type || '' = ${type}`
-
 type Fragment = ReturnType<typeof sql.fragment>
 
 /** Beyond a position that is only known when the statement runs. The second bound says nothing: by the first alone the planner
@@ -44,7 +37,7 @@ const counted = (space: SpaceRef) => sql.fragment`COALESCE((SELECT last_position
   WHERE ${inSpace(space)} ORDER BY first_position DESC LIMIT 1), -1)`
 
 const newest = (space: SpaceRef): Fragment =>
-  sql.fragment`${placedIn(space)} AND ${beyond(sql.fragment`position`, counted(space))}`
+  sql.fragment`${ofSpace(space)} AND ${beyond(sql.fragment`position`, counted(space))}`
 
 /** Those of a level that no stretch of the next level holds. */
 const notWidened = (space: SpaceRef, wider: Fragment): Fragment =>
@@ -187,7 +180,7 @@ export const auditCounts = (
         UNION ALL
         SELECT ${bucket('created_at')}, action, 1 FROM fitting, LATERAL (
           SELECT created_at, action FROM presence_audit_log
-          WHERE ${placedIn(space)} AND ${HAPPENED} AND position BETWEEN first_position AND last_position
+          WHERE ${ofSpace(space)} AND ${HAPPENED} AND position BETWEEN first_position AND last_position
           -- Times are looked at outside, so that no index of times is taken.
           OFFSET 0) AS divided
         WHERE level = 0 AND NOT is_whole AND created_at >= ${from} AND created_at <= ${to}

@@ -2,6 +2,7 @@
  *  that even an event that no projection can apply is audited, in its place in the chain, with the same bytes for ever. */
 
 import * as E from 'fp-ts/lib/Either.js'
+import { sql } from 'slonik'
 import { erasedBy } from '../../domain/erasure.ts'
 import {
   ACCESS_PREFIX,
@@ -12,7 +13,7 @@ import {
 } from '../../domain/names.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
 import { type Copy, CopyRows, msOf } from '../copy.ts'
-import type { Columns } from '../projection.ts'
+import type { Columns, Statement } from '../projection.ts'
 import { EMPTY_TREE, type Tree } from '../proof/tree.ts'
 import { chain, cleanText, GENESIS } from './canonical.ts'
 import { written } from './written.ts'
@@ -42,7 +43,27 @@ const AUDIT_COLUMNS = {
   prev_hash: 'text',
   hash: 'text',
 } as const satisfies Columns
-const COLUMN_NAMES = Object.keys(AUDIT_COLUMNS)
+/** How the same columns are stored where PostgreSQL computes them as they are read (the migration 1331). */
+const STORED_AS = {
+  event_id: ['event_uuid', 'event_text'],
+  command_id: ['command_uuid', 'command_text'],
+  correlation_id: ['correlation_uuid', 'correlation_text'],
+  causation_id: ['causation_text'],
+  stream: ['stream_text'],
+  prev_hash: ['prev_hash_head', 'prev_hash_tail', 'prev_hash_text'],
+  hash: ['hash_head', 'hash_tail'],
+} as const
+/** The columns of both forms that only say how a row is stored: rows that read the same may differ in them. */
+export const STORAGE_COLUMNS: ReadonlyArray<string> = [...Object.values(STORED_AS).flat(), 'hash_text']
+const WIDE_COLUMNS = Object.keys(AUDIT_COLUMNS)
+const NARROW_COLUMNS = WIDE_COLUMNS.flatMap(
+  (name) => (STORED_AS as Readonly<Record<string, ReadonlyArray<string>>>)[name] ?? [name],
+)
+
+/** Whether the table stores its rows in the narrow form: one row, `is_narrow`. */
+export const isNarrow = (): Statement =>
+  sql.unsafe`SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass(${AUDIT_TABLE.name})
+    AND attname = 'hash_head' AND NOT attisdropped) AS is_narrow`
 
 /** What is carried from one batch to the next: the last row's hash, the end of the log's tree, and whose session
  *  each live session is. */
@@ -145,8 +166,37 @@ const placeOf = (event: RecordedEvent): Place => {
   return known
 }
 
-/** Writes one event's row, its columns in the order of `AUDIT_COLUMNS`, and updates the memory's hash. Returns its leaf in hex. */
-const auditRow = (rows: CopyRows, event: RecordedEvent, memory: AuditMemory): string => {
+/** As two columns. */
+const putHash = (rows: CopyRows, hash: string | null): void => {
+  if (hash === null) {
+    rows.null()
+    rows.null()
+  } else {
+    rows.hex(hash.slice(0, 32))
+    rows.hex(hash.slice(32))
+  }
+}
+const HASH = /^[0-9a-f]{64}$/
+/** The hash that was made last, which need not be looked at. */
+let made = ''
+const KINDS = { space: 's', chat: 'c', refusal: 'r' } as const
+/** The letter that stands for a stream of this place, or the stream itself. */
+const storedStream = (stream: string, { type, id }: Place): string => {
+  const kind = stream.slice(0, stream.indexOf('-'))
+  const letter = (KINDS as Readonly<Record<string, string>>)[kind]
+  const { length } = stream
+  return letter !== undefined &&
+    length === kind.length + type.length + id.length + 2 &&
+    stream.startsWith(type, kind.length + 1) &&
+    stream[kind.length + 1 + type.length] === ':' &&
+    stream.endsWith(id)
+    ? letter
+    : stream
+}
+
+/** Writes one event's row, its columns in the order of `NARROW_COLUMNS` or `WIDE_COLUMNS`, and updates the memory's hash.
+ *  Returns its leaf in hex. */
+const auditRow = (rows: CopyRows, event: RecordedEvent, memory: AuditMemory, narrow: boolean): string => {
   const { leaf, details } = written(event)
   const data = loose(event.data)
   const metadata = loose(event.metadata)
@@ -158,7 +208,9 @@ const auditRow = (rows: CopyRows, event: RecordedEvent, memory: AuditMemory): st
   const place = placeOf(event)
   rows.row()
   rows.int8(event.position)
-  rows.text(name(event.id) ?? '')
+  const id = name(event.id) ?? ''
+  if (narrow) rows.uuidOrText(id)
+  else rows.text(id)
   rows.time(time(metadata.at, event.created))
   rows.text(name(event.type) ?? '')
   rows.textOrNull(actor.kind === 'account' || actor.kind === 'service' ? actorId : null)
@@ -170,25 +222,46 @@ const auditRow = (rows: CopyRows, event: RecordedEvent, memory: AuditMemory): st
   rows.jsonb(details)
   rows.textOrNull(text(client.ip))
   rows.textOrNull(text(client.userAgent))
-  rows.text(text(loose(metadata.command).id) ?? '')
-  rows.text(text(metadata.$correlationId) ?? '')
-  rows.text(text(metadata.$causationId) ?? '')
-  rows.text(name(event.stream) ?? '')
+  const command = text(loose(metadata.command).id) ?? ''
+  const correlation = text(metadata.$correlationId) ?? ''
+  const causation = text(metadata.$causationId) ?? ''
+  const stream = name(event.stream) ?? ''
+  const erased = event.stored === undefined ? null : text(erasedBy(data) ?? erasedBy(metadata))
+  if (narrow) {
+    rows.uuidOrText(command)
+    rows.uuidOrText(correlation === command ? null : correlation)
+    rows.textOrNull(causation === command ? null : causation)
+    rows.text(storedStream(stream, place))
+    rows.int8(event.revision)
+    rows.textOrNull(erased)
+    // What somebody put there in place of a hash is kept as it is.
+    const isHash = before === made || HASH.test(before)
+    putHash(rows, isHash ? before : null)
+    rows.textOrNull(isHash ? null : before)
+    putHash(rows, memory.hash)
+    made = memory.hash
+    return leaf
+  }
+  rows.text(command)
+  rows.text(correlation)
+  rows.text(causation)
+  rows.text(stream)
   rows.int8(event.revision)
-  rows.textOrNull(event.stored === undefined ? null : text(erasedBy(data) ?? erasedBy(metadata)))
+  rows.textOrNull(erased)
   rows.text(before)
   rows.text(memory.hash)
   return leaf
 }
 
 /** What appends a batch's rows, and the events' leaves in hex. Sessions that left are forgotten only at its end, so
- *  that the result does not depend on how events are divided into batches. */
+ *  that the result does not depend on how events are divided into batches. `narrow`: the form of the table (`isNarrow`). */
 export const copyAudit = (
   events: ReadonlyArray<RecordedEvent>,
   memory: AuditMemory,
+  narrow: boolean,
 ): { readonly copy: Copy; readonly leaves: ReadonlyArray<string> } => {
-  const rows = new CopyRows(AUDIT_TABLE.name, COLUMN_NAMES, 1_200 * events.length)
-  const leaves = events.map((event) => auditRow(rows, event, memory))
+  const rows = new CopyRows(AUDIT_TABLE.name, narrow ? NARROW_COLUMNS : WIDE_COLUMNS, 1_200 * events.length)
+  const leaves = events.map((event) => auditRow(rows, event, memory, narrow))
   for (const event of events) if (event.type === 'SessionLeft') memory.sessions.delete(sessionOf(event) ?? '')
   return { copy: rows.finish(), leaves }
 }

@@ -18,8 +18,8 @@ import {
   spaceMapKey,
   writeLatest,
 } from '../projection.ts'
+import { MESSAGES, messageHash, SAME_MESSAGE } from './message-key.ts'
 
-const MESSAGES = { name: 'chat_messages', key: ['message_id', 'space_type', 'space_id'] }
 const REACTIONS = {
   name: 'chat_reactions',
   key: ['space_type', 'space_id', 'message_id', 'emoji', 'subject'],
@@ -113,8 +113,7 @@ const update = (changed: Map<string, Change>): ReadonlyArray<Statement> =>
             deleted_by: 'text',
             deleted_at: 'timestamptz',
           })}
-          WHERE t.message_id = r.message_id AND t.space_type = r.space_type AND t.space_id = r.space_id
-            AND NOT t.is_deleted`,
+          WHERE ${SAME_MESSAGE} AND NOT t.is_deleted`,
       ]
 
 const fold = (changes: Changes, told: PlacedEvent): void => {
@@ -188,7 +187,7 @@ const rowOf = ({ event: { data }, space, position, revision }: Posted): Row => (
 })
 
 const columns = Object.keys(MESSAGE_COLUMNS)
-const values = columns.filter((name) => !MESSAGES.key.includes(name))
+const values = columns.filter((name) => !(MESSAGES.key as ReadonlyArray<string>).includes(name))
 
 /** New messages in COPY's form, which is much faster but can't handle conflicts. Null if one of them is unusual: then they are upserted. */
 const copyPosted = (posted: Changes['posted']): Copy | null => {
@@ -240,7 +239,7 @@ export const chat: Projection<Changes> = {
           sql.unsafe`INSERT INTO chat_messages AS t (${names(columns)})
             SELECT ${names(columns, 'r')}
             FROM ${recordset([...posted.values()].map(rowOf), MESSAGE_COLUMNS)}
-            ON CONFLICT (${names(MESSAGES.key)}) DO UPDATE SET ${sql.join(
+            ON CONFLICT ((${messageHash(MESSAGES.key.map((name) => sql.fragment`${sql.identifier([name])}`))})) DO UPDATE SET ${sql.join(
               values.map(
                 (name) => sql.fragment`${sql.identifier([name])} = ${sql.identifier(['excluded', name])}`,
               ),

@@ -4,6 +4,7 @@ import { sql } from 'slonik'
 import { MAX_REACTIONS_OF_ALL } from '../../domain/chat/text.ts'
 import type { SpaceRef } from '../../domain/names.ts'
 import { bigint, decimal, iso, nullable, type Query, query, spaceType } from '../query.ts'
+import { messageAt } from './message-key.ts'
 
 const reaction = t.type({ emoji: t.string, count: t.number, by: t.array(t.string) })
 const listed = t.type({
@@ -27,11 +28,20 @@ const listed = t.type({
   reactions: t.array(reaction),
 })
 
+/** The messages of a space, or of one of its rooms, as the index of rooms has them: by the hashes of their names. The names
+ *  beside them are put so that the planner does not take them for further conditions: it would expect next to nothing, and
+ *  sort a whole room for its newest page. */
+const messagesIn = ({ type, id }: SpaceRef, subspace?: string) =>
+  subspace === undefined
+    ? sql.fragment`hashtext(space_id) = hashtext(${id}) AND coalesce(space_id = ${id} AND space_type = ${type}, false)`
+    : sql.fragment`hashtext(space_id) = hashtext(${id}) AND hashtext(subspace) = hashtext(${subspace})
+        AND coalesce(space_id = ${id} AND space_type = ${type} AND subspace = ${subspace}, false)`
+
 /** Finds a message by its id or its revision; no row if this space has no such message. */
 export const revisionOf = (space: SpaceRef, messageId: string): Query<{ readonly revision: bigint }> =>
   query(
     sql.unsafe`SELECT revision FROM chat_messages
-      WHERE message_id = ${messageId} AND space_type = ${space.type} AND space_id = ${space.id}`,
+      WHERE ${messageAt(space, messageId)}`,
     t.type({ revision: bigint }),
   )
 
@@ -43,7 +53,7 @@ export const messageIdsOf = (
 ): Query<{ readonly message_id: string; readonly revision: bigint }> =>
   query(
     sql.unsafe`SELECT message_id, revision FROM chat_messages
-      WHERE space_type = ${space.type} AND space_id = ${space.id} AND revision > ${String(after)}::int8
+      WHERE ${messagesIn(space)} AND revision > ${String(after)}::int8
       ORDER BY revision LIMIT ${limit}`,
     t.type({ message_id: t.string, revision: bigint }),
   )
@@ -63,7 +73,7 @@ export const messagesOf = (
   const forwards = after !== undefined
   const range = sql.join(
     [
-      sql.fragment`space_type = ${space.type} AND space_id = ${space.id} AND subspace = ${subspace}`,
+      messagesIn(space, subspace),
       ...(before === undefined ? [] : [sql.fragment`revision < ${String(before)}::int8`]),
       ...(after === undefined ? [] : [sql.fragment`revision > ${String(after)}::int8`]),
     ],
@@ -119,6 +129,6 @@ export const messageFacts = (space: SpaceRef, messageId: string): Query<t.TypeOf
             WHERE c.space_type = m.space_type AND c.space_id = m.space_id AND c.message_id = m.message_id
             LIMIT ${MOST_FOUND}) AS few), '[]') AS reactions
       FROM chat_messages m
-      WHERE message_id = ${messageId} AND space_type = ${space.type} AND space_id = ${space.id}`,
+      WHERE ${messageAt(space, messageId)}`,
     facts,
   )

@@ -347,9 +347,9 @@ doctor(
     const client = new pg.Client({ connectionString: own.url })
     await client.connect()
     await client.query(
-      `INSERT INTO presence_audit_log (position, event_id, created_at, action, space_type, space_id, details, command_id,
-       correlation_id, causation_id, stream, revision, hash, prev_hash)
-     VALUES (1, 'other', now(), 'x', 'post', 'a', '{}', '', '', '', 'space-post:a/b', 7, '', '')`,
+      `INSERT INTO presence_audit_log (position, event_text, created_at, action, space_type, space_id, details, stream_text,
+       revision)
+     VALUES (1, 'other', now(), 'x', 'post', 'a/b', '{}', 's', 7)`,
     )
     await client.end()
     told(

@@ -9,6 +9,7 @@ import { CASE_COMMAND_NAMES } from '../../../domain/cases/commands.ts'
 import { CASES_PREFIX, STREAM_PREFIXES } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
 import { type MotionPlace, placesIn } from '../../../domain/scene/motion/places.ts'
+import { STORAGE_COLUMNS } from '../../../projections/audit/fold.ts'
 import { readErrorInWords } from '../read-error.ts'
 import { recordRequest } from './requests.ts'
 
@@ -74,7 +75,8 @@ const SHOWN: Readonly<Record<string, Shown>> = {
         OR t.action = 'CommandRefused' AND t.details ->> 'command' = ANY(${sql.array([...CASE_COMMAND_NAMES], 'text')})))`,
     // Other people's addresses and browsers are not given.
     row: (isOwn) =>
-      sql.fragment`CASE WHEN ${isOwn} THEN to_jsonb(t) ELSE to_jsonb(t) || '{"ip_address": null, "user_agent": null}' END`,
+      sql.fragment`CASE WHEN ${isOwn} THEN to_jsonb(t) ELSE to_jsonb(t) || '{"ip_address": null, "user_agent": null}' END
+        - ${sql.array([...STORAGE_COLUMNS], 'text')}`,
   },
   // Nor the words that a moderator deleted.
   chat_messages: {

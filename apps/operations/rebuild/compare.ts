@@ -1,6 +1,7 @@
 /** Whether two sets of the tables are equal to the byte. */
 import { sql } from 'slonik'
 import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
+import { STORAGE_COLUMNS } from '../../../projections/audit/fold.ts'
 import { type Only, TABLES, tablesOf } from '../../../projections/batch.ts'
 import type { Table } from '../../../projections/projection.ts'
 
@@ -20,7 +21,9 @@ const differing = async (session: DatabaseSession, a: string, b: string, table: 
   const columns = (
     await session.run(sql.unsafe`SELECT attname AS name FROM pg_attribute
       WHERE attrelid = ${`"${a}"."${table.name}"`}::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum`)
-  ).map(({ name }) => String(name))
+  )
+    .map(({ name }) => String(name))
+    .filter((name) => !STORAGE_COLUMNS.includes(name))
   const row = sql.join(
     columns.map((name) => sql.fragment`${sql.identifier(['t', name])}`),
     sql.fragment`, `,

@@ -41,6 +41,24 @@ const constraintsOf = (session: DatabaseSession, table: string, indexed = false)
     'ddl',
   )
 
+/** The statements that build indexes, the most expensive first, as estimated: those over all rows and most columns. `kind`:
+ *  those of primary keys, other unique ones, or the rest. */
+const indexesOf = (
+  session: DatabaseSession,
+  schema: string,
+  tables: ReadonlyArray<string>,
+  kind: 'primary' | 'unique' | 'other',
+) =>
+  rows(
+    session,
+    sql.unsafe`SELECT replace(pg_get_indexdef(i.indexrelid), ' ON public.', ${` ON ${id(schema)}.`}) AS ddl
+      FROM pg_index i JOIN pg_class rel ON rel.oid = i.indrelid
+      WHERE rel.relnamespace = 'public'::regnamespace AND rel.relname = ANY(${sql.array(tables, 'text')})
+        AND CASE WHEN i.indisprimary THEN 'primary' WHEN i.indisunique THEN 'unique' ELSE 'other' END = ${kind}
+      ORDER BY i.indpred IS NOT NULL, i.indnatts DESC, i.indexrelid`,
+    'ddl',
+  )
+
 /** Makes the tables in `schema`, empty, with the keys needed to fill them, and makes it the session's schema.
  *  `passing`: the tables are only inspected and dropped, so no crash need bring them back. */
 export const makeShadow = async (
@@ -57,7 +75,9 @@ export const makeShadow = async (
     )
   // pg_get_constraintdef writes names for the current search path: call it while that is public's, then switch.
   const keys: string[] = []
-  for (const table of all) if (!APPENDED.includes(table)) keys.push(...(await constraintsOf(session, table)))
+  const lookedUp = all.filter((table) => !APPENDED.includes(table))
+  for (const table of lookedUp) keys.push(...(await constraintsOf(session, table)))
+  keys.push(...(await indexesOf(session, schema, lookedUp, 'unique')))
   await session.exec(`SET search_path TO ${id(schema)}`)
   for (const key of keys) await session.exec(key)
 }
@@ -76,18 +96,6 @@ const spread = async (
   for (const one of ended) if (one.status === 'rejected') throw one.reason
 }
 
-/** The statements that build the indexes, the most expensive first, as estimated: those over all rows and most columns. */
-const indexesOf = (session: DatabaseSession, schema: string, tables: ReadonlyArray<string>, keys: boolean) =>
-  rows(
-    session,
-    sql.unsafe`SELECT replace(pg_get_indexdef(i.indexrelid), ' ON public.', ${` ON ${id(schema)}.`}) AS ddl
-      FROM pg_index i JOIN pg_class rel ON rel.oid = i.indrelid
-      WHERE rel.relnamespace = 'public'::regnamespace AND rel.relname = ANY(${sql.array(tables, 'text')})
-        AND i.indisprimary = ${keys}
-      ORDER BY i.indpred IS NOT NULL, i.indnatts DESC, i.indexrelid`,
-    'ddl',
-  )
-
 /** Builds what `makeShadow` left out, once the rows are there: one index at a time on each session, none waiting for
  *  another. `keysOnly`: no other indexes, for comparing with the live tables. */
 export const indexShadow = async (
@@ -102,8 +110,9 @@ export const indexShadow = async (
   await session.exec('SET search_path TO public')
   // Adding a key locks its table, building its index does not: so the index is built first, and then made the key.
   const indexes = [
-    ...(keysOnly ? [] : await indexesOf(session, schema, all, false)),
-    ...(await indexesOf(session, schema, appended, true)),
+    ...(keysOnly ? [] : await indexesOf(session, schema, all, 'other')),
+    ...(await indexesOf(session, schema, appended, 'primary')),
+    ...(await indexesOf(session, schema, appended, 'unique')),
   ]
   const keys: string[] = []
   for (const table of appended) keys.push(...(await constraintsOf(session, table, true)))
@@ -112,7 +121,9 @@ export const indexShadow = async (
     await each.exec(
       `SET search_path TO ${id(schema)}; SET maintenance_work_mem = '256MB'; SET max_parallel_maintenance_workers = 0`,
     )
-  await spread(sessions, indexes)
+  // Keys that were filled in no order have pages that are half empty.
+  const filled = keysOnly ? [] : all.filter((name) => !appended.includes(name))
+  await spread(sessions, [...filled.map((table) => `REINDEX TABLE ${id(schema)}.${id(table)}`), ...indexes])
   for (const key of keys) await session.exec(key)
   await spread(
     sessions,

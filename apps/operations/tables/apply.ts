@@ -6,7 +6,13 @@ import { ParkedLetGo, TablesCut } from '../../../domain/audited.ts'
 import { type Decoded, decodeRecorded } from '../../../domain/codec.ts'
 import { accessStream, isOnlyAudited } from '../../../domain/names.ts'
 import type { RecordedEvent } from '../../../domain/ports.ts'
-import { type AuditMemory, copyAudit, remember, unknownSessions } from '../../../projections/audit/fold.ts'
+import {
+  type AuditMemory,
+  copyAudit,
+  isNarrow,
+  remember,
+  unknownSessions,
+} from '../../../projections/audit/fold.ts'
 import { sessionSubjects } from '../../../projections/audit/queries.ts'
 import { type Only, writesFor } from '../../../projections/batch.ts'
 import type { Copy } from '../../../projections/copy.ts'
@@ -208,6 +214,18 @@ export const applyToTables = async (
   return [...before.filter((one) => one.event.stream !== stream), ...after]
 }
 
+/** The form of the audit log's rows, asked for once a session: only a migration changes it, and those come before. */
+const forms = new WeakMap<DatabaseSession, Promise<boolean>>()
+const isNarrowIn = (session: DatabaseSession): Promise<boolean> => {
+  let known = forms.get(session)
+  if (known === undefined) {
+    known = session.run(isNarrow()).then(([row]) => row?.is_narrow === true)
+    forms.set(session, known)
+    known.catch(() => forms.delete(session))
+  }
+  return known
+}
+
 /** The rows of the audit log and of the tree for these events; updates the memory. Null if there are no events. `ready`
  *  is awaited before the tables are asked for what the memory does not have. `tilesOnly`: without the leaves after the last
  *  whole tile, which `writeTail` then writes. */
@@ -228,7 +246,7 @@ export const auditRowsFor = async (
     for (const { session_id, subject } of await session.run(sessionSubjects(unknown)))
       remember(memory, session_id, subject)
   }
-  const { copy, leaves } = copyAudit(recorded, memory)
+  const { copy, leaves } = copyAudit(recorded, memory, await isNarrowIn(session))
   const grown = grow(
     memory.tree,
     leaves.map((hash, i) => ({ position: recorded[i]!.position, hash })),

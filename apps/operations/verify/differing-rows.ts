@@ -3,7 +3,7 @@
 import { sql } from 'slonik'
 import type { DatabaseRow, DatabaseSession } from '../../../adapters/postgres/session.ts'
 import { chain, GENESIS } from '../../../projections/audit/canonical.ts'
-import { AUDIT_TABLE } from '../../../projections/audit/fold.ts'
+import { AUDIT_TABLE, STORAGE_COLUMNS } from '../../../projections/audit/fold.ts'
 import { TABLES } from '../../../projections/batch.ts'
 import { PARKED_TABLES } from '../../../projections/parked.ts'
 import type { Table } from '../../../projections/projection.ts'
@@ -52,6 +52,7 @@ const columnsOf = async (session: DatabaseSession): Promise<ReadonlyMap<string, 
       FROM pg_attribute att JOIN pg_class rel ON rel.oid = att.attrelid
       WHERE rel.relnamespace = 'public'::regnamespace AND rel.relname = ANY(${sql.array(names, 'text')})
         AND att.attnum > 0 AND NOT att.attisdropped ORDER BY att.attnum`)) {
+    if (STORAGE_COLUMNS.includes(String(row.name))) continue
     const columns = of.get(String(row.table)) ?? []
     columns.push({ name: String(row.name), isNumber: row.number === true })
     of.set(String(row.table), columns)
@@ -115,12 +116,17 @@ const rowAt = async (
     }),
     sql.fragment` AND `,
   )
+  const found =
+    table.find === undefined
+      ? sql.fragment`true`
+      : sql.fragment`${table.find(table.key.map((name) => sql.fragment`${sql.identifier(['t', name])}`))}
+          = ${table.find(key.map((value) => sql.fragment`${value}::text`))}`
   const [row] = await session.run(
     sql.unsafe`SELECT to_jsonb(r) AS row FROM (
       SELECT ${sql.join(
         columns.map(({ name }) => sql.fragment`${sql.identifier(['t', name])}::text`),
         sql.fragment`, `,
-      )} FROM ${sql.identifier([schema, table.name])} AS t WHERE ${where}) AS r`,
+      )} FROM ${sql.identifier([schema, table.name])} AS t WHERE ${found} AND ${where}) AS r`,
   )
   return (row?.row as DatabaseRow | undefined) ?? {}
 }

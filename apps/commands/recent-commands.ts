@@ -25,6 +25,9 @@ export const keyOf = (by: { readonly kind: string; readonly id: string }, comman
 
 export const createRecent = (limit: number): RecentCommands => {
   const revisions = new Map<string, number>()
+  /** Gives the oldest key, which is deleted then. It is kept: a new one would first pass the places of all that were deleted, which
+   *  costs a room with 10,000 commands 8 µs for each. Null while there is room, since it keeps all earlier sizes of the map alive. */
+  let oldest: MapIterator<string> | null = null
   /** From a snapshot; not unpacked yet, since most reads of a space never need it. */
   let packedBefore: string | null = null
 
@@ -36,6 +39,7 @@ export const createRecent = (limit: number): RecentCommands => {
     revisions.clear()
     for (const [key, revision] of unpacked(text)) revisions.set(key, revision)
     for (const [key, revision] of later) if (!revisions.has(key)) revisions.set(key, revision)
+    oldest = null
   }
 
   return {
@@ -50,11 +54,9 @@ export const createRecent = (limit: number): RecentCommands => {
       // A command's place is that of its first event.
       if (revisions.has(key)) return
       revisions.set(key, revision)
-      if (revisions.size > limit)
-        for (const oldest of revisions.keys()) {
-          revisions.delete(oldest)
-          break
-        }
+      if (revisions.size <= limit) return
+      oldest ??= revisions.keys()
+      revisions.delete(oldest.next().value!)
     },
     pack: (count) => {
       unpack()

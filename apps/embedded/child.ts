@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
+import { giveWay } from './priority.ts'
 
 /** A program that loads its modules before its environment is known. */
 export type EarlyEnv = {
@@ -29,6 +30,8 @@ export type ChildOptions = {
   readonly onRestart?: () => void
   /** Aborts a start that is under way. */
   readonly signal?: AbortSignal
+  /** How many steps of niceness it gets once it is ready: at a start everybody waits for it. */
+  readonly niceness?: number
   /** The longest pause (ms) before it is started again, if it keeps dying. */
   readonly longestPause?: number
 }
@@ -121,6 +124,7 @@ export const startChild = async (options: ChildOptions): Promise<Child> => {
             pass()
             ready = match[1] ?? ''
             clearTimeout(slow)
+            if (options.niceness !== undefined && it.pid !== undefined) giveWay(it.pid, options.niceness)
             options.signal?.removeEventListener('abort', giveUp)
             resolve()
           })

@@ -14,6 +14,7 @@ import type { Display } from './display.ts'
 import { createLogs } from './logs.ts'
 import { startPostgresPart } from './postgres.ts'
 import { PRIMARY_SETTINGS, startPrimary, wantsPrimary } from './primary.ts'
+import { NICENESS } from './priority.ts'
 import { type Addresses, auditFor, environmentFor, firstEnvironment, type Settings } from './settings.ts'
 import type { Started } from './started.ts'
 
@@ -51,7 +52,7 @@ type Part = { readonly url: string; readonly pid: () => number }
 /** `primary`: the variables from which the parts learn of the primary that was asked for. */
 type Database = Part & { readonly primary: Readonly<Record<string, string>> }
 
-type Process = Pick<Parameters<typeof startChild>[0], 'name' | 'args' | 'env' | 'ready'>
+type Process = Pick<Parameters<typeof startChild>[0], 'name' | 'args' | 'env' | 'ready' | 'niceness'>
 type StartProcess = (process: Process) => Promise<Child>
 
 const processStarter = ({ settings, env, display, started, onRestart, signal }: World): StartProcess => {
@@ -187,19 +188,24 @@ export const startParts = async (world: World, port: number): Promise<Parts> => 
     const to: Addresses = { port, eventStore: eventStore.url, database: database.url, hive }
     return { ...environmentFor(env, secrets, to), ...database.primary }
   })
-  const program = (name: 'projector' | 'server', ready: RegExp, options: string | undefined) => {
+  const program = (
+    name: 'projector' | 'server',
+    ready: RegExp,
+    options: string | undefined,
+    more: Pick<Process, 'niceness'> = {},
+  ) => {
     const early = {
       first: { ...firstEnvironment(env), NODE_OPTIONS: options },
       module: EARLY_MODULES[name],
       whole: environment.then((whole) => ({ ...whole, NODE_OPTIONS: options })),
     }
-    return display.during(name, start({ name, args: [programs[name]], env: early, ready }))
+    return display.during(name, start({ name, args: [programs[name]], env: early, ready, ...more }))
   }
   const [[eventStore, database, hive], projector, server] = await allOf<
     [[Part, Database, string], Child, Child]
   >([
     base,
-    program('projector', /(projecting)/i, env.PROJECTOR_NODE_OPTIONS),
+    program('projector', /(projecting)/i, env.PROJECTOR_NODE_OPTIONS, { niceness: NICENESS.projector }),
     program('server', /^listening on (\S+)/, env.SERVER_NODE_OPTIONS),
   ])
   return { eventStore, database, hive, projector, server }

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ensureDatabase, freePort, type Postgres, startPostgres } from '../../infra/postgres/embedded.ts'
+import { giveWay, NICENESS } from './priority.ts'
 
 export type PostgresPart = {
   readonly url: string
@@ -36,6 +37,7 @@ export const startPostgresPart = async (options: {
   let postgres: Postgres = await start()
   let stopping = false
   await ensureDatabase(postgres.url('postgres'), DATABASE)
+  giveWay(postgres.pid, NICENESS.postgres)
 
   const keep = async (): Promise<void> => {
     let pause = 250
@@ -51,6 +53,7 @@ export const startPostgresPart = async (options: {
         if (stopping) return
         try {
           postgres = await start()
+          giveWay(postgres.pid, NICENESS.postgres)
           break
         } catch (error) {
           say((error as Error).message)

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { getPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import pg from 'pg'
@@ -93,6 +93,18 @@ embedded(
     assert.equal(statSync(join(dataDir, 'endpoints.json')).mode & 0o777, 0o600)
     assert.deepEqual(readEndpoints(dataDir), endpoints)
     for (const pid of Object.values(endpoints.pids)) assert.ok(isAlive(pid))
+  },
+)
+
+embedded(
+  'given a running instance, then the projector and PostgreSQL give way to the server and the log',
+  () => {
+    const { pids } = running.endpoints()
+    const [server, eventstore, projector, postgres] = (
+      ['server', 'eventstore', 'projector', 'postgres'] as const
+    ).map((name) => getPriority(pids[name] ?? 0))
+    assert.equal(eventstore, server)
+    assert.ok(projector! > server! && postgres! > server!)
   },
 )
 

@@ -7,6 +7,7 @@ import type { Connect } from './client.ts'
 import type { BenchContext, BenchResult } from './context.ts'
 import type { FigureRow } from './figures.ts'
 import { flameInSvg, profiled } from './flame.ts'
+import { partsOf } from './flame-parts.ts'
 import { connectOfficial } from './official-client.ts'
 import { processorMs } from './processor.ts'
 import { type Measured, plain, whole } from './servers.ts'
@@ -192,9 +193,15 @@ const kneesOf = async (
   return knees
 }
 
+type Flames = {
+  readonly charts: Readonly<Record<string, string>>
+  /** Microseconds a message by part, of each server in the order of the contestants. */
+  readonly parts: ReadonlyArray<ReadonlyArray<readonly [string, number]>>
+}
 /** Of each server of ours, under the steady rate. */
-const flamesOf = async (contestants: ReadonlyArray<Contestant>): Promise<Record<string, string>> => {
+const flamesOf = async (contestants: ReadonlyArray<Contestant>): Promise<Flames> => {
   const flames: Record<string, string> = {}
+  const parts: Array<ReadonlyArray<readonly [string, number]>> = []
   for (const one of contestants) {
     const { server } = one
     if (server.pids['event store'] === undefined) continue
@@ -202,9 +209,23 @@ const flamesOf = async (contestants: ReadonlyArray<Contestant>): Promise<Record<
     const us = spreadIn(one, STEADY, ofServer)?.median ?? Number.NaN
     const svg = flameInSvg(`${server.name} at ${STEADY} messages a second`, taken, us)
     if (svg !== null) flames[one === contestants[0] ? 'flame' : 'flame-before'] = svg
+    parts.push(partsOf(taken, us))
   }
-  return flames
+  return { charts: flames, parts }
 }
+
+/** Where a message's time goes, here and at the other revision. */
+const partRows = ([ours = [], before = []]: Flames['parts']): FigureRow[] =>
+  ours.map(([part, us]) => {
+    const then = before.find(([name]) => name === part)?.[1]
+    return {
+      what: `… of it ${part}`,
+      ours: `${us.toFixed(0)} µs`,
+      beside: then === undefined ? '' : `${then.toFixed(0)} µs before`,
+      goal: '',
+      met: null,
+    }
+  })
 
 export const bench = async ({ other, turns, flame }: BenchContext): Promise<BenchResult> => {
   const servers = [
@@ -217,13 +238,14 @@ export const bench = async ({ other, turns, flame }: BenchContext): Promise<Benc
     for (const server of servers) contestants.push(await enter(server))
     const [ours, ...others] = contestants as [Contestant, ...Contestant[]]
     await measureInTurns(contestants, turns)
-    const flames = flame ? await flamesOf(contestants) : {}
+    const flames = flame ? await flamesOf(contestants) : { charts: {}, parts: [] }
     const knees = process.env.BENCH_STEADY ? [] : await kneesOf(contestants)
     const official = await byOfficial(ours.server, connectOfficial)
     for (const { crowd } of contestants) crowd.close()
     const rows = [
       ...latencyRows(ours, others),
       ...costRows(ours, others),
+      ...partRows(flames.parts),
       official,
       ...(knees.length === 0 ? [] : [kneeRow(knees)]),
     ]
@@ -238,7 +260,7 @@ export const bench = async ({ other, turns, flame }: BenchContext): Promise<Benc
       turns: Object.fromEntries(measured),
       knee: knees.find(([one]) => one.server === server)?.[1] ?? null,
     }))
-    return { rows, figures, charts: { ...charts, ...flames } }
+    return { rows, figures, charts: { ...charts, ...flames.charts } }
   } finally {
     for (const server of servers) await server.stop()
   }

@@ -2,6 +2,7 @@ import type { Profiler } from 'node:inspector'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { flameInSvg } from './flame.ts'
+import { partsOf } from './flame-parts.ts'
 
 const flames = suite('flame charts')
 
@@ -42,6 +43,39 @@ flames(
     assert.not.match(svg, '(idle)')
     assert.not.match(svg, 'toggle')
     assert.not.match(svg, 'somewhere')
+  },
+)
+
+flames(
+  'given a profile, when it is told by parts, then each function counts for the nearest caller that has one',
+  () => {
+    const append = 'file:///somewhere/adapters/eventstore/appends.ts'
+    const parts = partsOf(
+      {
+        nodes: [
+          node(1, '(root)', '', [2, 5, 8]),
+          node(2, 'send', 'file:///somewhere/adapters/sockets/sending.ts', [3, 4]),
+          node(3, 'writeBuffer', ''),
+          node(4, 'seal', 'file:///somewhere/adapters/privacy/sealed-log.ts', [9]),
+          node(5, 'decide', 'file:///somewhere/domain/chat/decide.ts', [6]),
+          node(6, 'append', append, [7]),
+          node(7, 'writev', ''),
+          node(8, '(idle)', ''),
+          node(9, 'randomFill', 'node:internal/crypto/random'),
+        ],
+        startTime: 0,
+        endTime: 1_000,
+        samples: [3, 9, 5, 7, 8],
+        timeDeltas: [400, 300, 200, 100, 9_000],
+      },
+      2_000,
+    )
+    assert.equal(parts, [
+      ['writing to sockets (system calls)', 800],
+      ['sealing', 600],
+      ['the command path: queue, decision, fold, limits', 400],
+      ['the log’s client: gRPC, HTTP/2, protobuf', 200],
+    ])
   },
 )
 

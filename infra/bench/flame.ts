@@ -25,13 +25,14 @@ export const profiled = async (pid: number, work: () => Promise<unknown>): Promi
   return taken
 }
 
-type Frame = {
+/** A function under one of its callers. `own`: microseconds outside of what it calls. */
+export type CalledFrame = {
   readonly name: string
   readonly where: string
   own: number
-  readonly calls: Map<string, Frame>
+  readonly calls: Map<string, CalledFrame>
 }
-const frame = (name: string, where: string): Frame => ({ name, where, own: 0, calls: new Map() })
+const frame = (name: string, where: string): CalledFrame => ({ name, where, own: 0, calls: new Map() })
 
 /** Not the server's work: waiting, and what starts and ends the profile. */
 const IDLE = '(idle)'
@@ -46,12 +47,12 @@ const placeOf = (url: string): string => {
 }
 
 /** The calls of a profile, merged by function, without idle time. Microseconds. */
-const treeOf = ({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): Frame => {
+export const treeOf = ({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): CalledFrame => {
   const spent = new Map<number, number>()
   for (const [i, id] of samples.entries()) spent.set(id, (spent.get(id) ?? 0) + (timeDeltas[i] ?? 0))
   const byId = new Map(nodes.map((node) => [node.id, node]))
   const root = frame('all', '')
-  const add = (id: number, into: Frame): void => {
+  const add = (id: number, into: CalledFrame): void => {
     const node = byId.get(id)!
     const { functionName, url } = node.callFrame
     if (functionName === IDLE || url.endsWith(HOOK)) return
@@ -67,7 +68,7 @@ const treeOf = ({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): Fra
   return root
 }
 
-const totalOf = (one: Frame): number =>
+const totalOf = (one: CalledFrame): number =>
   [...one.calls.values()].reduce((sum, call) => sum + totalOf(call), one.own)
 
 const [WIDTH, ROW, TOP] = [1_200, 15, 44]
@@ -84,10 +85,10 @@ const colourOf = (where: string): string => {
   return /^(apps|adapters|domain|projections|infra)\//.test(where) ? '#fdba74' : '#93c5fd'
 }
 
-type Box = { readonly x: number; readonly width: number; readonly depth: number; readonly frame: Frame }
-const boxesOf = (root: Frame, total: number): ReadonlyArray<Box> => {
+type Box = { readonly x: number; readonly width: number; readonly depth: number; readonly frame: CalledFrame }
+const boxesOf = (root: CalledFrame, total: number): ReadonlyArray<Box> => {
   const boxes: Box[] = []
-  const place = (one: Frame, from: number, depth: number): void => {
+  const place = (one: CalledFrame, from: number, depth: number): void => {
     let x = from
     const calls = [...one.calls.values()].map((call) => ({ call, share: totalOf(call) / total }))
     for (const { call, share } of calls.sort((a, b) => b.share - a.share)) {

@@ -87,9 +87,14 @@ export type AllRead = {
   readonly prefixes?: ReadonlyArray<string>
 }
 
+/** Where an event is, without what it says. */
+export type PassedEvent = Pick<RecordedEvent, 'id' | 'stream' | 'revision' | 'position'>
+
 /** What a subscription gives its consumer, in `$all` order. */
 export type SubscriptionItem =
   | { readonly kind: 'event'; readonly event: RecordedEvent }
+  /** An event of a stream that the consumer does not want: only where it is was read. */
+  | { readonly kind: 'passed'; readonly event: PassedEvent }
   /** There was nothing of interest up to here: a place to resume from. */
   | { readonly kind: 'checkpoint'; readonly position: bigint }
   /** Everything that was on the log when it (re)subscribed has been delivered. */
@@ -147,6 +152,8 @@ export interface EventLog extends StreamReader {
     readonly bufferSize?: number
     /** If given, an event that this process appended itself comes with what it passed to `append`, and is not parsed again. */
     readonly given?: GivenLately
+    /** If given, events of streams for which it is false are only passed: neither parsed nor opened. */
+    readonly wants?: (stream: string) => boolean
     /** While many events come, so many milliseconds lie between two batches, if the log supports that; what comes alone
      *  comes at once. Default 0. */
     readonly gatherMs?: number
@@ -276,6 +283,10 @@ export interface Commands {
   readonly warm: (space: SpaceRef) => void
   /** Takes an event of the log, in `$all` order, whoever appended it, and so keeps the cached states up to date. */
   readonly observe: (event: RecordedEvent) => void
+  /** Whether anything is cached of the stream, so that its events are to be observed: others may be passed. */
+  readonly wants?: (stream: string) => boolean
+  /** Takes the place of an event that nobody wanted when it came, in the same order. */
+  readonly passed?: (event: PassedEvent) => void
   /** Called when the log was replaced or went back: everything cached of it is dropped. */
   readonly forget?: () => void
 }

@@ -193,7 +193,7 @@ export const connectEventLog = (options: EventLogOptions): EventStoreLog => {
             .slice(0, limit),
         )
       },
-    subscribe: ({ after, prefixes, bufferSize = 2_000, given, gatherMs = 0 }) => {
+    subscribe: ({ after, prefixes, bufferSize = 2_000, given, wants, gatherMs = 0 }) => {
       const subscription = new AllSubscription(options.url, lineOptions, {
         after,
         prefixes,
@@ -202,6 +202,7 @@ export const connectEventLog = (options: EventLogOptions): EventStoreLog => {
         readTimeoutMs,
         silenceMs: heartbeatMs,
         given,
+        wants,
         gatherMs,
         onStop: () => subscriptions.delete(subscription),
       })

@@ -19,6 +19,7 @@ export type SubscriptionOptions = {
   /** After this long without anything on a line, the server is asked whether there is something. */
   readonly silenceMs: number
   readonly given?: GivenLately | undefined
+  readonly wants?: ((stream: string) => boolean) | undefined
   /** Milliseconds that the server may gather events for, where it can. */
   readonly gatherMs?: number
   /** Called once, when it is stopped, whoever stops it. */
@@ -114,7 +115,7 @@ export class AllSubscription implements LogSubscription {
     this.buffer = []
     this.bufferedBytes = 0
     const end = batch[batch.length - 1]!
-    if (end.kind === 'event') this.delivered = end.event.position
+    if (end.kind === 'event' || end.kind === 'passed') this.delivered = end.event.position
     else if (end.kind === 'checkpoint') this.delivered = end.position
     else if (this.last !== null) this.delivered = this.last.commit
     if (this.isPaused) {
@@ -213,7 +214,7 @@ export class AllSubscription implements LogSubscription {
     patience: number,
   ): Promise<{ readonly cause: string; readonly isCaughtUp: boolean }> {
     return new Promise((resolve) => {
-      const { prefixes, given } = this.options
+      const { prefixes } = this.options
       const readTimeoutMs = this.options.readTimeoutMs * patience
       const silence = line.ticks(this.options.silenceMs * patience)
       const firstLook = line.ticks(FIRST_LOOK_MS * patience)
@@ -279,11 +280,15 @@ export class AllSubscription implements LogSubscription {
         line.heard()
         heardAt = line.tick
         try {
-          const reading = decodeRead(bytes, given)
+          const reading = decodeRead(bytes, this.options)
           if (reading.kind === 'event') {
             if (!isAfter(reading.place, this.last)) return
             this.last = reading.place
             this.put({ kind: 'event', event: reading.event }, bytes.length)
+          } else if (reading.kind === 'passed') {
+            if (!isAfter(reading.place, this.last)) return
+            this.last = reading.place
+            this.put({ kind: 'passed', event: reading.event }, 0)
           } else if (reading.kind === 'checkpoint') {
             if (!isAfter(reading.place, this.last)) return
             this.last = reading.place

@@ -6,7 +6,14 @@ import any from 'google-protobuf/google/protobuf/any_pb.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { GivenLately } from '../../domain/ports.ts'
-import { decodeAppend, decodeRead, encodeAppend, encodeRead, type ReadRequest } from './wire.ts'
+import {
+  decodeAppend,
+  decodeRead,
+  encodeAppend,
+  encodeRead,
+  type ReadBeside,
+  type ReadRequest,
+} from './wire.ts'
 
 const { BatchAppendReq, BatchAppendResp, ReadReq, ReadResp } = streams
 const wire = suite('the wire format, against the client’s own generated classes')
@@ -127,7 +134,7 @@ wire(
   },
 )
 
-const recorded = (contentType: string, data: Buffer, metadata: Buffer, given?: GivenLately) => {
+const recorded = (contentType: string, data: Buffer, metadata: Buffer, beside?: ReadBeside) => {
   const message = new ReadResp.ReadEvent.RecordedEvent()
   message.setId(uuid('6f1c1f5e-0000-4000-8000-00000000002a'))
   message.setStreamIdentifier(named('chat-post:alice/żółw'))
@@ -144,7 +151,7 @@ const recorded = (contentType: string, data: Buffer, metadata: Buffer, given?: G
   event.setCommitPosition('9007199254740993')
   const response = new ReadResp()
   response.setEvent(event)
-  return decodeRead(Buffer.from(response.serializeBinary()), given)
+  return decodeRead(Buffer.from(response.serializeBinary()), beside)
 }
 
 wire('given a recorded event, then all of it is read, with exact positions', () => {
@@ -175,14 +182,34 @@ wire('given what was appended under the same id, then the event has that, and is
     asked.push(by)
     return given
   }
-  const own = recorded('application/json', text, Buffer.from('nope'), take)
+  const own = recorded('application/json', text, Buffer.from('nope'), { given: take })
   assert.ok(own.kind === 'event')
   assert.is(own.event.data, given.data)
   assert.is(own.event.metadata, given.metadata)
   assert.is(own.event.revision, 41n)
   assert.equal(asked, [['6f1c1f5e-0000-4000-8000-00000000002a', 'chat-post:alice/żółw', 'MessagePosted']])
-  const others = recorded('application/json', text, Buffer.from('{}'), () => undefined)
+  const others = recorded('application/json', text, Buffer.from('{}'), { given: () => undefined })
   assert.equal(others.kind === 'event' && others.event.data, { text: 'on the log' })
+})
+
+wire('given an event of a stream that nobody wants, then only its place is read', () => {
+  const asked: string[] = []
+  const wants = (stream: string): boolean => {
+    asked.push(stream)
+    return false
+  }
+  const reading = recorded('application/json', Buffer.from('nope'), Buffer.from('nope'), { wants })
+  assert.equal(reading, {
+    kind: 'passed',
+    place: { commit: 9_007_199_254_740_993n, prepare: 18_446_744_073_709_551_615n },
+    event: {
+      id: '6f1c1f5e-0000-4000-8000-00000000002a',
+      stream: 'chat-post:alice/żółw',
+      revision: 41n,
+      position: 9_007_199_254_740_993n,
+    },
+  })
+  assert.equal(asked, ['chat-post:alice/żółw'])
 })
 
 wire('given an event that is not JSON, then its bytes come unchanged', () => {

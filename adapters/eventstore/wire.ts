@@ -3,7 +3,13 @@
  * times cheaper than the client's generated classes (numbers in README.md). `wire.test.ts` holds them against those classes.
  * Field numbers: event_store.client.streams (streams.proto, shared.proto) as in @eventstore/db-client 6.2.1.
  */
-import type { ExpectedRevision, GivenLately, NewEvent, RecordedEvent } from '../../domain/ports.ts'
+import type {
+  ExpectedRevision,
+  GivenLately,
+  NewEvent,
+  PassedEvent,
+  RecordedEvent,
+} from '../../domain/ports.ts'
 
 export const READ = '/event_store.client.streams.Streams/Read'
 export const BATCH_APPEND = '/event_store.client.streams.Streams/BatchAppend'
@@ -349,7 +355,15 @@ const parseJson = (bytes: Buffer, from: number, to: number): unknown => {
 /** The largest date, in milliseconds. */
 const LAST_DATE = 8.64e15
 
-type Delivered = { readonly event: RecordedEvent; readonly place: WirePosition }
+type Delivered =
+  | { readonly kind: 'event'; readonly event: RecordedEvent; readonly place: WirePosition }
+  | { readonly kind: 'passed'; readonly event: PassedEvent; readonly place: WirePosition }
+
+/** What the reader knows already, and what it does not want. */
+export type ReadBeside = {
+  readonly given?: GivenLately | undefined
+  readonly wants?: ((stream: string) => boolean) | undefined
+}
 
 /** Reads the text of a field that is the same in event after event. */
 const repeated = () => {
@@ -377,7 +391,7 @@ const keyText = (bytes: Buffer, from: number, to: number): string => {
 /** A UUID that is sent as text: its tag and length, and 36 characters. */
 const UUID_FIELD = 38
 
-const readRecorded = (reader: Reader, given?: GivenLately): Delivered => {
+const readRecorded = (reader: Reader, { given, wants }: ReadBeside): Delivered => {
   const { bytes } = reader
   const end = reader.end()
   let id = ''
@@ -446,9 +460,13 @@ const readRecorded = (reader: Reader, given?: GivenLately): Delivered => {
       reader.at = dataTo
     } else reader.skip(tag & 7)
   }
+  const place = { commit, prepare }
+  if (wants?.(stream) === false)
+    return { kind: 'passed', place, event: { id, stream, revision, position: commit } }
   const own = isJson ? given?.(id, stream, type) : undefined
   return {
-    place: { commit, prepare },
+    kind: 'event',
+    place,
     event: {
       id,
       type,
@@ -481,7 +499,7 @@ const readPlace = (reader: Reader): WirePosition => {
 
 /** One message of a read or of a subscription. */
 export type Reading =
-  | ({ readonly kind: 'event' } & Delivered)
+  | Delivered
   | { readonly kind: 'checkpoint'; readonly place: WirePosition }
   | { readonly kind: 'confirmation' | 'stream-not-found' | 'caught-up' | 'fell-behind' | 'other' }
 
@@ -490,9 +508,10 @@ const STREAM_NOT_FOUND: Reading = { kind: 'stream-not-found' }
 const CAUGHT_UP: Reading = { kind: 'caught-up' }
 const FELL_BEHIND: Reading = { kind: 'fell-behind' }
 const OTHER: Reading = { kind: 'other' }
+const NOTHING_BESIDE: ReadBeside = {}
 
 /** ReadResp. Links are not resolved: a link is returned as the event that it is. Throws if the bytes are not that message. */
-export const decodeRead = (bytes: Buffer, given?: GivenLately): Reading => {
+export const decodeRead = (bytes: Buffer, beside: ReadBeside = NOTHING_BESIDE): Reading => {
   const reader = new Reader(bytes)
   let reading: Reading = OTHER
   while (reader.at < bytes.length) {
@@ -502,10 +521,10 @@ export const decodeRead = (bytes: Buffer, given?: GivenLately): Reading => {
       let delivered: Delivered | null = null
       while (reader.at < end) {
         const part = reader.varint()
-        if (part === 10) delivered = readRecorded(reader, given)
+        if (part === 10) delivered = readRecorded(reader, beside)
         else reader.skip(part & 7)
       }
-      if (delivered !== null) reading = { kind: 'event', event: delivered.event, place: delivered.place }
+      if (delivered !== null) reading = delivered
     } else if (tag === 26) reading = { kind: 'checkpoint', place: readPlace(reader) }
     else {
       if (tag === 18) reading = CONFIRMATION

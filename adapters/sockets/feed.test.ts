@@ -50,6 +50,8 @@ type Rig = {
   told: News[]
   alarms: string[]
   bring: (stream: string, ...revisions: number[]) => void
+  /** As `bring`, where the feed wants the stream; else they are passed. Returns whether it does. */
+  bringWanted: (stream: string, ...revisions: number[]) => boolean
   say: (n: number) => Promise<void>
   until: (what: () => boolean) => Promise<void>
 }
@@ -59,7 +61,14 @@ const rig = async (): Promise<Rig> => {
   const { subscription, bring } = byHand()
   const told: News[] = []
   const alarms: string[] = []
-  const following: EventLog = { ...log, subscribe: () => subscription }
+  let wants: (stream: string) => boolean = () => true
+  const following: EventLog = {
+    ...log,
+    subscribe: (options) => {
+      wants = options.wants ?? wants
+      return subscription
+    },
+  }
   const feed = startFeed({
     log: following,
     commands,
@@ -91,6 +100,17 @@ const rig = async (): Promise<Rig> => {
           return { kind: 'event', event }
         }),
       ),
+    bringWanted: (stream, ...revisions) => {
+      const isWanted = wants(stream)
+      bring(
+        revisions.map((revision) => {
+          const event = log.stream(stream)[revision]
+          assert.ok(event)
+          return { kind: isWanted ? 'event' : 'passed', event }
+        }),
+      )
+      return isWanted
+    },
     say: async (n) => {
       const command = {
         type: 'PostMessage',
@@ -113,6 +133,21 @@ const live = async ({ feed }: Rig) => {
   listenIn(hold.right.live, 'main', false)
   return hold.right
 }
+
+test('given a room that nobody here is in and that no command was for, then its events are not wanted, and whoever enters meanwhile misses nothing', async () => {
+  const it = await rig()
+  const other = { type: 'post', id: 'alice/elsewhere' } as const
+  const [id, stream] = [uuid(50), streamName('space', other)]
+  const isWanted = () => it.bringWanted(stream, 0)
+  const elsewhere = pathOn(it.log)
+  assert.ok(E.isRight(await elsewhere.space({ id, by: ALICE, space: other, command: join(50) })()))
+  assert.not(isWanted())
+  const hold = await it.feed.hold(other)
+  assert.ok(E.isRight(hold))
+  assert.is(hold.right.live.state.sessions.size, 1)
+  assert.ok(isWanted())
+  await it.feed.close()
+})
 
 test('given events from before the space was loaded, when the subscription brings them late, then they are not sent', async () => {
   const it = await rig()

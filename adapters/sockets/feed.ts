@@ -9,6 +9,7 @@ import type {
   EventLog,
   GivenLately,
   OnAccepted,
+  PassedEvent,
   RecordedEvent,
   SubscriptionItem,
   SubscriptionState,
@@ -117,8 +118,17 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
     finishAll()
   }
 
+  const wants = (stream: string): boolean => streams.has(stream) || (commands.wants?.(stream) ?? true)
+  /** Whoever entered since read the log later than the event came. */
+  const pass = (event: PassedEvent): void => {
+    commands.passed?.(event)
+    const target = streams.get(event.stream)
+    if (target?.entry.waiting === null) gaps.expect(target.entry, target.kind, event.revision)
+  }
+
   const deliver = (items: ReadonlyArray<SubscriptionItem>): void => {
     for (const item of items) {
+      if (item.kind === 'passed') pass(item.event)
       if (item.kind !== 'event') continue
       const { event } = item
       observe(deps, event)
@@ -167,6 +177,7 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
   const following = followLog({
     ...deps,
     deliver,
+    wants,
     onCaughtUp: () => lookAgain(log, gaps, entries),
     onOther: () => {
       commands.forget?.()

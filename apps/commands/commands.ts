@@ -339,6 +339,12 @@ export const createCommands = (
       streams.get(event.stream)?.state.observe(event)
       followed.passed(event.position)
     },
+    wants: (stream) => streams.get(stream) !== undefined || options.messageLookup.wants?.(stream) === true,
+    passed: (event) => {
+      options.messageLookup.passed?.(event)
+      streams.get(event.stream)?.state.passed(event.revision)
+      followed.passed(event.position)
+    },
     forget: () => {
       for (const mailbox of streams.all()) mailbox.state.drop()
     },

@@ -4,6 +4,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { MessageFacts } from '../../domain/chat/state.ts'
+import { streamName } from '../../domain/names.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
 import { until } from '../../infra/testing/until.ts'
 import { posted, recorded } from '../../projections/testing/events.ts'
@@ -100,6 +101,22 @@ test('given a process that has seen nothing of the log yet, or less than is need
   const { lookups } = world
   await find(space, [randomUUID()], world.position + 1n)()
   assert.is(world.lookups, lookups + 1)
+})
+
+test('given a message that was passed unread while the room’s ids were read, then they are read again before any is taken for new', async () => {
+  const { world, find, say, ask, isKnown } = room(10)
+  say(randomUUID())
+  find.warm!(space)
+  assert.ok(find.wants!(streamName('chat', space)))
+  const missed = randomUUID()
+  world.ids.push(missed)
+  world.position += 1n
+  const place = { id: randomUUID(), revision: 10n, position: world.position }
+  find.passed!({ ...place, stream: streamName('chat', space) })
+  assert.not(find.wants!(streamName('chat', space)))
+  await isKnown()
+  world.away = true
+  assert.ok(E.isLeft(await ask(missed)))
 })
 
 test.run()

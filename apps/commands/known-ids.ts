@@ -5,7 +5,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { LRUCache } from 'lru-cache'
 import type { MessageFacts } from '../../domain/chat/state.ts'
 import { type SpaceRef, streamName } from '../../domain/names.ts'
-import type { RecordedEvent } from '../../domain/ports.ts'
+import type { PassedEvent, RecordedEvent } from '../../domain/ports.ts'
 import type { ReadModels } from '../../projections/read-models.ts'
 import type { MessageLookup } from './message-lookup.ts'
 
@@ -73,14 +73,15 @@ export const withKnownIds = (
       const isThere = await models.waitFor(seen, PATIENCE_MS)()
       if (E.isLeft(isThere) || !isThere.right) return
       const all = await read(space)
-      if (all === null) return
+      // An event came unread meanwhile: its id is missing.
+      if (all === null || making.get(stream) !== since) return
       const room = Math.max(LEAST, 2 * (all.length + since.length))
       const ids: Ids = { bits: new Uint8Array(Math.ceil((room * BITS_EACH) / 8)), room, count: 0 }
       for (const id of all) put(ids, id)
       for (const id of since) put(ids, id)
       rooms.set(stream, ids)
     } finally {
-      making.delete(stream)
+      if (making.get(stream) === since) making.delete(stream)
     }
   }
   const makeBehind = (space: SpaceRef): void => void make(space).catch(() => {})
@@ -111,6 +112,13 @@ export const withKnownIds = (
       put(ids, id)
       // The filter is fuller than planned: the next caller makes a new one.
       if (ids.count > ids.room) rooms.delete(event.stream)
+    },
+    wants: (stream: string) => rooms.peek(stream) !== undefined || making.has(stream),
+    passed: ({ stream, position }: PassedEvent): void => {
+      if (seen === null || position > seen) seen = position
+      // It came before anybody asked for the room, and is taken only now: it may have brought an id.
+      rooms.delete(stream)
+      making.delete(stream)
     },
   })
 }

@@ -3,7 +3,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { Found, MessageFacts } from '../../domain/chat/state.ts'
 import type { SpaceRef } from '../../domain/names.ts'
-import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
+import type { EventLog, PassedEvent, RecordedEvent } from '../../domain/ports.ts'
 import type { MessageRecord as MessageRow, ReadModels } from '../../projections/read-models.ts'
 import { deleted, type Trouble } from './model.ts'
 import { chatModel } from './models.ts'
@@ -21,6 +21,9 @@ export type MessageLookup = ((
   readonly warm?: (space: SpaceRef) => void
   /** Takes an event of the log, in `$all` order. */
   readonly observe?: (event: RecordedEvent) => void
+  /** Whether it is to observe the events of this stream, and what it is told of others. */
+  readonly wants?: (stream: string) => boolean
+  readonly passed?: (event: PassedEvent) => void
 }
 
 /** How long the read model may take to get there, in ms. */

@@ -42,6 +42,8 @@ export type StreamState<State, Event> = {
     sentAt: number,
   ) => void
   readonly observe: (recorded: RecordedEvent) => void
+  /** Takes the revision of an event that was not read when it came. */
+  readonly passed: (revision: bigint) => void
   readonly drop: () => void
   /** The moment (by `now`) at which the state is last known to have been the log's end. */
   readonly freshAt: () => number
@@ -222,6 +224,9 @@ export const createStreamState = <State, Event>(
       if (revision > own.newestSeen) own.newestSeen = revision
       if (own.held === null || revision !== own.held.revision + 1) return
       if (E.isRight(take(own.held, [recorded]))) own.sinceSnapshot++
+    },
+    passed: (revision) => {
+      own.newestSeen = Math.max(own.newestSeen, Number(revision))
     },
     drop,
     freshAt: () =>

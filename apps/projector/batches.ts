@@ -29,6 +29,9 @@ const newIn = (
         events.push(item.event)
         to = item.event.position
         break
+      case 'passed':
+        // It wants every stream.
+        break
       case 'checkpoint':
         if (to === null || item.position > to) to = item.position
         break

@@ -14,6 +14,10 @@ export const processorMs = (pid: number): number => {
   return ns / 1e6
 }
 
+/** Milliseconds that the process's main thread has used so far: no more than one core's. */
+export const mainThreadMs = (pid: number): number =>
+  Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6
+
 /** Seconds that the process and its children have used so far, including children that ended (to a hundredth). */
 export const familySeconds = (pid: number): number => {
   const fieldsOf = (one: number | string): number[] => {

@@ -56,8 +56,34 @@ export const startPlain = async (
 export const plain = (silent = false): Promise<Measured> =>
   startPlain('plain Socket.IO', here('./plain-server.ts'), [], { PLAIN_SILENT: silent ? '1' : '0' })
 
-const accountOf = (index: number): string => `bench-u${index.toString(36).padStart(4, '0')}`
+export const accountOf = (index: number): string => `bench-u${index.toString(36).padStart(4, '0')}`
 const BENCH_OWNER = 'bench-owner'
+
+/** A session's token. */
+export const signedIn = async (url: string, account: string): Promise<string> => {
+  const challenge = String(Math.floor(Date.now() / 1000))
+  const signature = signAs(account, challenge)
+  const publicKey = devKeys(account).posting.public
+  for (;;) {
+    const response = await fetch(`${url}/api/auth/session`, {
+      method: 'POST',
+      headers: {
+        'x-account': account,
+        'x-challenge': challenge,
+        'x-pubkey': publicKey,
+        'x-signature': signature,
+      },
+    })
+    const answer = (await response.json()) as { token: string; code?: string; error?: string }
+    if (response.ok) return answer.token
+    // Asked too often, or the stand-in for Hive is not there yet: it says when to come again.
+    if (response.status !== 429 && response.status !== 503)
+      throw new Error(`${account} could not sign in: ${answer.code} ${answer.error}`)
+    await new Promise((resolve) =>
+      setTimeout(resolve, 1000 * Number(response.headers.get('retry-after') ?? 1)),
+    )
+  }
+}
 
 export type Whole = Measured & {
   readonly ownerToken: string
@@ -78,30 +104,7 @@ export const whole = async (
   }
   const embedded = await startEmbedded(env, undefined, other?.root)
   const { url, pids, eventStoreUrl } = embedded.endpoints()
-  const tokenOf = async (account: string): Promise<string> => {
-    const challenge = String(Math.floor(Date.now() / 1000))
-    const signature = signAs(account, challenge)
-    const publicKey = devKeys(account).posting.public
-    for (;;) {
-      const response = await fetch(`${url}/api/auth/session`, {
-        method: 'POST',
-        headers: {
-          'x-account': account,
-          'x-challenge': challenge,
-          'x-pubkey': publicKey,
-          'x-signature': signature,
-        },
-      })
-      const answer = (await response.json()) as { token: string; code?: string; error?: string }
-      if (response.ok) return answer.token
-      // Asked too often, or the stand-in for Hive is not there yet: it says when to come again.
-      if (response.status !== 429 && response.status !== 503)
-        throw new Error(`${account} could not sign in: ${answer.code} ${answer.error}`)
-      await new Promise((resolve) =>
-        setTimeout(resolve, 1000 * Number(response.headers.get('retry-after') ?? 1)),
-      )
-    }
-  }
+  const tokenOf = (account: string): Promise<string> => signedIn(url, account)
   const tokens = await spread(accounts, 8, (index) => tokenOf(accountOf(index)))
   return {
     name: other === null ? 'DLUX Presence' : `DLUX Presence at ${other.name}`,

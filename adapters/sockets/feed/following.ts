@@ -16,6 +16,8 @@ export type FeedFollower = { readonly state: () => SubscriptionState; readonly s
 export type FollowingDeps = {
   readonly log: EventLog
   readonly given?: GivenLately | undefined
+  /** Whether a room's stream is of use here: what comes on others is passed. */
+  readonly wants?: (stream: string) => boolean
   readonly logger: Logger
   readonly deliver: (items: ReadonlyArray<SubscriptionItem>) => void
   /** Called when everything that was on the log when it began has been delivered. */
@@ -34,7 +36,7 @@ const GATHER_MS = 5
 const PREFIXES = ['space-', 'chat-', 'cases-']
 
 export const followLog = (deps: FollowingDeps): FeedFollower => {
-  const { log, logger, given } = deps
+  const { log, logger, given, wants } = deps
   /** The last event that came: the log at the other end of a new connection must have it at the same place. */
   let newest: LogPlace | null = null
   /** How often earlier subscriptions were resumed, and how many of this one's resumptions were checked. */
@@ -47,6 +49,7 @@ export const followLog = (deps: FollowingDeps): FeedFollower => {
       after: 'end',
       prefixes: [...PREFIXES, ...ROOM_METASTREAMS],
       gatherMs: GATHER_MS,
+      ...(wants === undefined ? {} : { wants: (stream) => roomStreamOf(stream) !== null || wants(stream) }),
       ...(given === undefined ? {} : { given }),
     })
   const follow = async (mine: LogSubscription, onCaughtUp: () => Promise<void>): Promise<void> => {
@@ -54,7 +57,7 @@ export const followLog = (deps: FollowingDeps): FeedFollower => {
     for await (const items of mine) {
       if (isStopped || mine !== subscription) return
       for (const item of items)
-        if (item.kind === 'event' && roomStreamOf(item.event.stream) === null) {
+        if ((item.kind === 'event' || item.kind === 'passed') && roomStreamOf(item.event.stream) === null) {
           const { position, id, stream, revision } = item.event
           newest = { position, event_id: id, stream, revision }
         }

@@ -9,11 +9,12 @@ import { createReadModels } from '../../adapters/postgres/read-models.ts'
 import { connectSession } from '../../adapters/postgres/session.ts'
 import { rebuild } from '../../apps/operations/rebuild/rebuild.ts'
 import type { SpaceRef } from '../../domain/names.ts'
-import { grow, ROOM } from '../../infra/bench/growing-room.ts'
+import { grow, ROOM, STARTED } from '../../infra/bench/growing-room.ts'
 import { memoryLog } from '../../infra/testing/memory-log.ts'
 import { testDatabase } from '../../infra/testing/postgres.ts'
 import type { Statement } from '../projection.ts'
 import { auditCounts, auditSpan, BLOCK, countBlocks, forgetBlocks, WIDER, widenBlocks } from './counts.ts'
+import { auditLog } from './queries.ts'
 
 type Context = {
   readonly pool: Awaited<ReturnType<typeof createPostgresPool>>
@@ -133,6 +134,19 @@ test('given a timeline of a few spans, then only the stretches that their edges 
     const read = await rowsRead(context, auditCounts(ROOM, asked))
     // Three edges, each among at most a few stretches since clocks differ, and the uncounted end.
     assert.ok(read > 0 && read < EVENTS / 2, `${read} of ${EVENTS} events: ${known}`)
+  }
+})
+test('given a short span long ago, when the audit log is asked for it, then what came before and after it is not gone through', async (context) => {
+  const asked = { from: new Date(STARTED + 300_000), to: new Date(STARTED + 360_000) }
+  await context.session.exec('ANALYZE presence_audit_log')
+  const rows = await context.session.run(auditLog(asked, 'newest', null, 10).statement)
+  assert.is(rows.length, 10)
+  for (const { created_at } of rows)
+    assert.ok((created_at as number) >= asked.from.getTime() && (created_at as number) <= asked.to.getTime())
+  for (const order of ['newest', 'oldest'] as const) {
+    const read = await rowsRead(context, auditLog(asked, order, null, 1))
+    // Those of a minute, and of the blocks that it is in.
+    assert.ok(read < EVENTS / 3, `${read} of ${EVENTS} rows, ${order} first`)
   }
 })
 test('given a record that ends with many looks, then they are in no count, and are not read again', async (context) => {

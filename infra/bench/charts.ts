@@ -96,6 +96,23 @@ const seriesInSvg = ({ name, points }: Series, { colour, nameAt, x, y }: Drawn):
   ].join('\n')
 }
 
+/** Several charts as one picture, two beside each other. */
+export const chartsTogether = (charts: ReadonlyArray<string>): string => {
+  const rows = Math.ceil(charts.length / 2)
+  const placed = charts.map((chart, i) =>
+    chart
+      .trimEnd()
+      .replace(
+        '<svg ',
+        `<svg x="${(i % 2) * WIDTH}" y="${(i >> 1) * HEIGHT}" width="${WIDTH}" height="${HEIGHT}" `,
+      ),
+  )
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${2 * WIDTH} ${rows * HEIGHT}">
+${placed.join('\n')}
+</svg>
+`
+}
+
 /** Null where there is nothing to draw. */
 export const chartInSvg = (chart: Chart): string | null => {
   const series = chart.series.filter(({ points }) => points.length > 0)

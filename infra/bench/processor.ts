@@ -18,6 +18,10 @@ export const processorMs = (pid: number): number => {
 export const mainThreadMs = (pid: number): number =>
   Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6
 
+/** Bytes that the process has given to the disk so far. */
+export const writtenBytes = (pid: number): number =>
+  Number(/^write_bytes: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1])
+
 /** Seconds that the process and its children have used so far, including children that ended (to a hundredth). */
 export const familySeconds = (pid: number): number => {
   const fieldsOf = (one: number | string): number[] => {

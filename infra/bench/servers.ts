@@ -89,20 +89,27 @@ export type Whole = Measured & {
   readonly ownerToken: string
   readonly dataDir: string
   readonly eventStoreUrl: string
+  /** Milliseconds until it answered. */
+  readonly startMs: number
+  /** Stops it, and its data stays. */
+  readonly leave: () => Promise<void>
 }
 
-/** What `npm start` starts, with `accounts` signed in beforehand: of this project, or of another revision's folder. */
+/** What `npm start` starts, with `accounts` signed in beforehand: of this project, or of another revision's folder. `dataDir`: on
+ *  which data, if not on none. */
 export const whole = async (
   accounts: number,
   other: Revision | null = null,
-  { flame = false }: { readonly flame?: boolean } = {},
+  { flame = false, dataDir }: { readonly flame?: boolean; readonly dataDir?: string } = {},
 ): Promise<Whole> => {
   const hook = flame ? ` --import ${here('./flame-hook.ts')}` : ''
   const env = {
     SYSTEM_ADMINS: BENCH_OWNER,
     SERVER_NODE_OPTIONS: `${nodeOptions} --expose-gc --import ${here('./collect.ts')}${hook}`,
   }
-  const embedded = await startEmbedded(env, undefined, other?.root)
+  const begun = performance.now()
+  const embedded = await startEmbedded(env, dataDir, other?.root)
+  const startMs = performance.now() - begun
   const { url, pids, eventStoreUrl } = embedded.endpoints()
   const tokenOf = (account: string): Promise<string> => signedIn(url, account)
   const tokens = await spread(accounts, 8, (index) => tokenOf(accountOf(index)))
@@ -115,6 +122,8 @@ export const whole = async (
     pids: { server: pids.server!, projector: pids.projector!, 'event store': pids.eventstore! },
     ownerToken: await tokenOf(BENCH_OWNER),
     member: (index) => ({ auth: { token: tokens[index] }, account: accountOf(index) }),
+    startMs,
     stop: embedded.stop,
+    leave: embedded.leave,
   }
 }

@@ -1,5 +1,5 @@
 /** What things cost as they grow: rooms, people in a room, sockets, and the log. One of them grows at a time; what is asked of
- *  the server stays the same, so that a line that rises is a cost that grows. BENCH_SCALE=full goes to 10,000 rooms, 2,000 people in a
+ *  the server stays the same, so that a line that rises is a cost that grows. BENCH_SCALE_FULL=1 goes to 10,000 rooms, 2,000 people in a
  *  room, 10,000 sockets and a million events; BENCH_SCALE_ROOMS, BENCH_SCALE_PEOPLE, BENCH_SCALE_SOCKETS and BENCH_SCALE_EVENTS say
  *  other sizes, as numbers with commas; an empty one leaves its part out. */
 
@@ -10,7 +10,7 @@ import { growingLog } from './growing-log.ts'
 import { type Growth, type GrowthPoint, growthChart, growthRows, measuredChat, tellPoint } from './growth.ts'
 import { type Whole, whole } from './servers.ts'
 
-const IS_FULL = process.env.BENCH_SCALE === 'full'
+const IS_FULL = process.env.BENCH_SCALE_FULL === '1'
 const sizes = (asked: string | undefined, usual: string, full: string): ReadonlyArray<number> =>
   (asked ?? (IS_FULL ? full : usual))
     .split(',')

@@ -20,8 +20,7 @@ const SECONDS = Number(process.env.BENCH_SECONDS ?? 6)
 /** Messages a second for each server that has people, so that none is cheaper for having more at once. */
 const RATE = Number(process.env.BENCH_RATE ?? 500)
 const WARM_UP_SECONDS = 5
-/** BENCH_KNEE=off: what a message costs alone. */
-const SEEKS_KNEE = process.env.BENCH_KNEE !== 'off'
+const SEEKS_KNEE = process.env.BENCH_STEADY !== '1'
 const GOAL = 1.7
 
 /** Where the people of a room are, by the room's and their own number. */

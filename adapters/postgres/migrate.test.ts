@@ -126,4 +126,22 @@ test('given every former name, then it was released, its files exist, and no fil
   }
 })
 
+test('given a database of another encoding than UTF8, when it is migrated, then one sentence says what to do, and nothing is made in it', async () => {
+  const database = await testDatabase()
+  const name = `${new URL(database.url).pathname.slice(1)}_ascii`
+  const ascii = Object.assign(new URL(database.url), { pathname: `/${name}` }).toString()
+  await asking(database.url, `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'`)
+  try {
+    await migrate(ascii)
+    assert.unreachable()
+  } catch (error) {
+    assert.match((error as Error).message, /has the encoding SQL_ASCII, and UTF8 is needed: create another/)
+  }
+  assert.equal(await asking(ascii, "SELECT to_regclass('public.schema_migrations') AS found"), [
+    { found: null },
+  ])
+  await asking(database.url, `DROP DATABASE ${name}`)
+  await database.drop()
+})
+
 test.run()

@@ -112,6 +112,19 @@ export const pendingMigrations = async (url: string): Promise<PendingMigrations>
   }
 }
 
+/** Throws if what people write can't be stored: a database in another encoding takes only its letters, and `SQL_ASCII` none that
+ *  Postgres could compare. */
+const checkEncoding = async (client: pg.Client): Promise<void> => {
+  const { rows } = await client.query<{ name: string; encoding: string }>(
+    "SELECT current_database() AS name, current_setting('server_encoding') AS encoding",
+  )
+  const { name, encoding } = rows[0]!
+  if (encoding !== 'UTF8')
+    throw new MigrationError(
+      `The database ${name} has the encoding ${encoding}, and UTF8 is needed: create another (createdb --template=template0 --encoding=UTF8 NAME), and name it in DATABASE_URL.`,
+    )
+}
+
 /** Brings the database at `url` up to date, each file in a transaction of its own. Safe to call from many processes at
  *  once. Returns the names that it applied. Throws `MigrationError`, `NoOwnSession`, or Postgres' errors. */
 export const migrate = async (
@@ -123,6 +136,7 @@ export const migrate = async (
   client.on('error', () => {})
   await client.connect()
   try {
+    await checkEncoding(client)
     await proveOwnSession(url, backendOf(client))
     await client.query('SELECT pg_advisory_lock($1, $2)', [...LOCKS.migrating])
     await client.query(`CREATE TABLE IF NOT EXISTS public.schema_migrations (

@@ -26,7 +26,10 @@ const Attribute = {
   family: 0x0017,
   transport: 0x0019,
 } as const
-const TIMEOUT_MS = 2000
+/** Within this (ms), something has answered: three are sent over UDP by then. */
+const TIMEOUT_MS = 3_000
+/** Over UDP a request is sent again, unchanged, after this long (ms), then after twice as long, and so on (RFC 8489, 6.2.1). */
+const AGAIN_MS = 500
 
 export type TurnTransport = 'udp' | 'tcp' | 'tls'
 export type TurnServer = {
@@ -215,16 +218,22 @@ export const turnClient = async (
       : unsigned
     const name = transaction.toString('hex')
     let late: NodeJS.Timeout | undefined
+    let again: NodeJS.Timeout | undefined
     try {
       return parse(
         await new Promise<Buffer>((resolve, reject) => {
           late = setTimeout(() => reject(new Error('it does not answer')), timeoutMs)
           waiting.set(name, { resolve, reject })
-          line.send(message)
+          const send = (pauseMs: number): void => {
+            line.send(message)
+            if (server.transport === 'udp') again = setTimeout(send, pauseMs, 2 * pauseMs)
+          }
+          send(AGAIN_MS)
         }),
       )
     } finally {
       clearTimeout(late)
+      clearTimeout(again)
       waiting.delete(name)
     }
   }

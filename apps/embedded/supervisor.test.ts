@@ -127,7 +127,13 @@ embedded(
         !!now && (['server', 'eventstore', 'postgres'] as const).every((name) => now[name] !== before[name])
       )
     })
-    assert.equal((await fetch(running.endpoints().url)).status, 200)
+    // A process has its id before it listens.
+    await until(() =>
+      fetch(running.endpoints().url).then(
+        ({ status }) => status === 200,
+        () => false,
+      ),
+    )
     await until(() =>
       countPosts(running.endpoints().databaseUrl).then(
         (n) => n > 0,

@@ -19,7 +19,8 @@ const folder = mkdtempSync(join(tmpdir(), 'presence-coturn-'))
 const turnClient = (
   port: number,
   credentials: { readonly username: string; readonly credential: string },
-  timeoutMs?: number,
+  // Longer than any stall of a busy machine.
+  timeoutMs = 30_000,
 ) => clientOf({ host: '127.0.0.1', port, transport: 'udp' }, credentials, timeoutMs)
 
 type Server = { readonly port: number; readonly stop: () => Promise<void> }

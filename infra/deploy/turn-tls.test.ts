@@ -221,7 +221,11 @@ test('when Caddy gets one, then coturn has it, browsers would trust it, and it i
 })
 
 test('when the certificate is renewed, then coturn shows the new one, and no relay ends', async () => {
-  const client = await turnClient({ host: '127.0.0.1', port: turn.plain, transport: 'udp' }, credentials)
+  const client = await turnClient(
+    { host: '127.0.0.1', port: turn.plain, transport: 'udp' },
+    credentials,
+    30_000,
+  )
   assert.ok((await client.allocate(4)).ok)
   const before = (await shownAt(turn.tls))?.fingerprint256
   const crt = certificateOf('localhost')

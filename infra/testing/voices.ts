@@ -80,7 +80,7 @@ export const visit = async (
   return page
 }
 export const socketOf = async (page: Page) => String(await page.evaluate('room.me.socketId'))
-export const until = (page: Page, what: string, timeout = 20_000): Promise<unknown> =>
+export const until = (page: Page, what: string, timeout = 45_000): Promise<unknown> =>
   page
     .waitForFunction(what, { timeout, polling: 50 })
     .catch((error) => Promise.reject(new Error(`${what}: ${error}`)))

@@ -19,6 +19,7 @@ import { suite } from 'uvu'
 import { connectEventLog } from '../../../adapters/eventstore/index.ts'
 import { connectVault } from '../../../adapters/privacy/connect.ts'
 import { sealedLog } from '../../../adapters/privacy/sealed-log.ts'
+import { probeTurn } from '../../../adapters/turn/stun-probe.ts'
 import { type HiveStandIn, startHiveStandIn } from '../../../infra/hive/stand-in.ts'
 import { freePort } from '../../../infra/postgres/embedded.ts'
 import { type TestEventStore, testEventStore } from '../../../infra/testing/eventstore.ts'
@@ -428,7 +429,11 @@ const coturn = async (...flags: ReadonlyArray<string>): Promise<Coturn> => {
       socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
       socket.once('connect', () => socket.destroy())
     })
-  await until('coturn listens', () => listens(port))
+  // It listens over TCP first.
+  await until(
+    'coturn listens',
+    async () => (await listens(port)) && (await probeTurn({ name: '127.0.0.1', port })) === null,
+  )
   return { port, tlsPort, stop }
 }
 doctor(
@@ -443,16 +448,21 @@ doctor(
     const at = (port: number, over: Environment = {}) => configOf({ TURN_HOST: `localhost:${port}`, ...over })
     try {
       const ca = readFileSync(cert, 'utf8')
-      const sound = await voiceFindings(at(open.port), { tlsPort: open.tlsPort, ca })
+      // Longer than any stall of a busy machine.
+      const patienceMs = 30_000
+      const sound = await voiceFindings(at(open.port), { tlsPort: open.tlsPort, ca, patienceMs })
       assert.deepEqual(sick(sound), [])
       assert.equal(sound.filter(({ says }) => / over (UDP|TCP|TLS) relays/.test(says)).length, 3)
-      told(await voiceFindings(at(open.port), { tlsPort: open.tlsPort }), /Browsers don’t trust TURN/)
+      told(
+        await voiceFindings(at(open.port), { tlsPort: open.tlsPort, patienceMs }),
+        /Browsers don’t trust TURN/,
+      )
       const other = { TURN_SECRET: 'another-secret-0123456789' }
       told(
-        await voiceFindings(at(open.port, other), { tlsPort: open.tlsPort, ca }),
+        await voiceFindings(at(open.port, other), { tlsPort: open.tlsPort, ca, patienceMs }),
         /over UDP refuses our credentials/,
       )
-      const closed = await voiceFindings(at(shut.port), { tlsPort: 1 })
+      const closed = await voiceFindings(at(shut.port), { tlsPort: 1, patienceMs })
       told(closed, /over TLS can’t be reached/, 'worth knowing')
       told(closed, /forbids its own address/, 'worth knowing')
       told(await voiceFindings(at(1), { tlsPort: 1 }), /over TCP can’t be reached: nothing listens there/)
@@ -464,6 +474,11 @@ doctor(
     told(
       [certificateFinding('vr.test', shown, Date.now() + 80 * 86_400_000)],
       /ends in 9 days/,
+      'worth knowing',
+    )
+    told(
+      [certificateFinding('vr.test', shown, Date.parse(shown.validTo) - 12 * 3_600_000)],
+      /ends in 12 hours/,
       'worth knowing',
     )
     told([certificateFinding('vr.test', shown, Date.now() + 91 * 86_400_000)], /ended on/)

@@ -30,9 +30,13 @@ export const soon = async <A>(work: Promise<A>, ms = 5_000): Promise<A> => {
   }
 }
 
-const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
 /** When a certificate ends. Null if it is valid for long enough. */
-export const endOf = (validTo: string, now: number): { readonly ended: boolean; readonly days: number } => {
+export const endOf = (
+  validTo: string,
+  now: number,
+): { readonly ended: boolean; readonly days: number; readonly hours: number } => {
   const left = Date.parse(validTo) - now
-  return { ended: left <= 0, days: Math.floor(left / DAY_MS) }
+  return { ended: left <= 0, days: Math.floor(left / DAY_MS), hours: Math.floor(left / HOUR_MS) }
 }

@@ -13,6 +13,9 @@ const OPEN: Readonly<Record<string, string>> = {
   tcp: 'Open TCP 3478 to the world: without it whoever’s network lets no UDP through has no voice.',
 }
 
+type Credentials = { readonly username: string; readonly credential: string }
+type Asking = { readonly credentials: Credentials; readonly patienceMs: number }
+
 /** Releases a relay, so that the doctor never holds more than one at a time, however often it is run. */
 const giveBack = async (client: TurnClient): Promise<void> => {
   await client.release().catch(() => {})
@@ -23,10 +26,11 @@ const giveBack = async (client: TurnClient): Promise<void> => {
 const echoes = async (
   server: TurnServer,
   first: TurnClient,
-  credentials: { username: string; credential: string },
+  credentials: Credentials,
+  patienceMs: number,
 ) => {
   const own = await first.allocate(4)
-  const second = await turnClient(server, credentials)
+  const second = await turnClient(server, credentials, patienceMs)
   try {
     const other = await second.allocate(4)
     if (!own.ok || !other.ok || own.relay === null || other.relay === null) return own.ok ? 'none' : own.code
@@ -39,7 +43,7 @@ const echoes = async (
     first.send(to, word)
     const again = setInterval(() => first.send(to, word), 300)
     try {
-      return (await soon(heard, 2_000).catch(() => false)) ? 'echoed' : 'silent'
+      return (await soon(heard, patienceMs).catch(() => false)) ? 'echoed' : 'silent'
     } finally {
       clearInterval(again)
     }
@@ -48,14 +52,11 @@ const echoes = async (
   }
 }
 
-const over = async (
-  server: TurnServer,
-  credentials: { username: string; credential: string },
-): Promise<Finding> => {
+const over = async (server: TurnServer, { credentials, patienceMs }: Asking): Promise<Finding> => {
   const where = `${server.host}:${server.port} over ${server.transport.toUpperCase()}`
-  const client = await turnClient(server, credentials)
+  const client = await turnClient(server, credentials, patienceMs)
   try {
-    const found = await echoes(server, client, credentials)
+    const found = await echoes(server, client, credentials, patienceMs)
     switch (found) {
       case 'echoed':
         return turn.well(`TURN at ${where} relays.`)
@@ -107,16 +108,17 @@ export const certificateOf = (host: string, port: number): Promise<X509Certifica
 /** Null if the certificate is valid for long enough. */
 export const certificateFinding = (of: string, certificate: X509Certificate, now: number): Finding => {
   const found = about('certificate')
-  const { ended, days } = endOf(certificate.validTo, now)
+  const { ended, days, hours } = endOf(certificate.validTo, now)
   const renew = 'Renew it; Caddy does so by itself where ports 80 and 443 reach it.'
   if (ended) return found.wrong(`The certificate of ${of} ended on ${certificate.validTo}.`, renew)
-  if (days < 14) return found.note(`The certificate of ${of} ends in ${days} days.`, renew)
+  const left = days < 2 ? `${hours} ${hours === 1 ? 'hour' : 'hours'}` : `${days} days`
+  if (days < 14) return found.note(`The certificate of ${of} ends in ${left}.`, renew)
   return found.well(`The certificate of ${of} holds for ${days} days.`)
 }
 
 const overTls = async (
   { host, port, isTold }: { host: string; port: number; isTold: boolean },
-  credentials: { username: string; credential: string },
+  asking: Asking,
   ca: string | undefined,
 ): Promise<Findings> => {
   let certificate: X509Certificate
@@ -129,7 +131,7 @@ const overTls = async (
   }
   const held = certificateFinding(`TURN at ${host}:${port}`, certificate, Date.now())
   try {
-    return [held, await over({ host, port, transport: 'tls', ...(ca ? { ca } : {}) }, credentials)]
+    return [held, await over({ host, port, transport: 'tls', ...(ca ? { ca } : {}) }, asking)]
   } catch (error) {
     return [
       held,
@@ -141,17 +143,20 @@ const overTls = async (
   }
 }
 
-export type VoiceOptions = { readonly tlsPort?: number; readonly ca?: string }
+export type VoiceOptions = {
+  readonly tlsPort?: number
+  readonly ca?: string
+  /** For each answer, in ms. */
+  readonly patienceMs?: number
+}
+const PATIENCE_MS = 3_000
 
-const plainFindings = async (
-  { name, port }: TurnPlace,
-  credentials: { username: string; credential: string },
-): Promise<Findings> => {
+const plainFindings = async ({ name, port }: TurnPlace, asking: Asking): Promise<Findings> => {
   const host = name.replace(/^\[|\]$/g, '')
   const found: Finding[] = []
   for (const transport of ['udp', 'tcp'] as const)
     found.push(
-      await over({ host, port, transport }, credentials).catch((error) =>
+      await over({ host, port, transport }, asking).catch((error) =>
         turn.wrong(
           `TURN at ${host}:${port} over ${transport.toUpperCase()} can’t be reached: ${whyUnreachable(error)}.`,
           OPEN[transport]!,
@@ -163,7 +168,7 @@ const plainFindings = async (
 
 export const voiceFindings = async (
   config: Config,
-  { tlsPort, ca }: VoiceOptions = {},
+  { tlsPort, ca, patienceMs = PATIENCE_MS }: VoiceOptions = {},
 ): Promise<Findings> => {
   const { servers, tlsServers, credentialsFor } = createTurn({
     ...config.turn,
@@ -176,9 +181,9 @@ export const voiceFindings = async (
         'Run coturn, and name it in TURN_HOST.',
       ),
     ]
-  const credentials = credentialsFor('presence-doctor')
+  const asking = { credentials: credentialsFor('presence-doctor'), patienceMs }
   const found: Finding[] = []
-  for (const place of servers) found.push(...(await plainFindings(place, credentials)))
+  for (const place of servers) found.push(...(await plainFindings(place, asking)))
   if (config.turn.tls === 'off')
     return [
       ...found,
@@ -191,7 +196,7 @@ export const voiceFindings = async (
     found.push(
       ...(await overTls(
         { host: name.replace(/^\[|\]$/g, ''), port: tlsPort ?? port, isTold: config.turn.tls === 'on' },
-        credentials,
+        asking,
         ca,
       )),
     )

@@ -108,6 +108,8 @@ export type KeptFollowing = {
 
 /** How much all folds that are followed may hold together. */
 const MOST = 2_000_000
+/** How many rooms are ended at once: each asks the log a few times, and waits. */
+const AT_ONCE = 16
 /** What following a stream costs at least. */
 const LEAST = 20
 
@@ -169,13 +171,17 @@ export const followKept = (log: StreamReader, most = MOST): KeptFollowing => {
       due.clear()
     },
     end: async () => {
-      for (const [stream, followed] of rooms) {
-        if (followed === null || followed.keeping.point().revision + 1 < EVERY / MARKS_EACH) continue
-        for (const part of followed.keeping.take()) await followed.against.compare(part)
-        const checked = await followed.against.end()
-        if (checked.faults.length > 0) again.add(stream)
-        else events += checked.events
+      const left = [...rooms].values()
+      const endSome = async (): Promise<void> => {
+        for (const [stream, followed] of left) {
+          if (followed === null || followed.keeping.point().revision + 1 < EVERY / MARKS_EACH) continue
+          for (const part of followed.keeping.take()) await followed.against.compare(part)
+          const checked = await followed.against.end()
+          if (checked.faults.length > 0) again.add(stream)
+          else events += checked.events
+        }
       }
+      await Promise.all(Array.from({ length: AT_ONCE }, endSome))
       return { events, again: [...again] }
     },
   }

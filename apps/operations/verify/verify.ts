@@ -187,6 +187,7 @@ export const verifyLog = async ({
   let size = 0
   let root: Hash = EMPTY_ROOT
   const moments = followKept(log)
+  let followed: Awaited<ReturnType<typeof moments.end>> = { events: 0, again: [] }
   // Read before anything in the tables: what is on the log was in them by then.
   const streams = await issuedStreams(log, databaseUrl, verifiers)
   const done = await rebuild({
@@ -200,6 +201,9 @@ export const verifyLog = async ({
       await moments.compare()
     },
     inspect: async ({ session, schema, onLive }) => {
+      // All events were given to it by now: it asks the log while Postgres compares.
+      const ending = moments.end()
+      ending.catch(() => {})
       // The schema of the tree that was made now, then that of the issued checkpoints.
       await session.exec(`SET LOCAL search_path TO "${schema}", public`)
       const [last] = await session.run(lastLeaf())
@@ -243,12 +247,11 @@ export const verifyLog = async ({
       count += outside.length
       keys.push(...(await holdErased(session, log)))
       motion = await holdMotion(session, Date.now())
-      if (!onLive) return
       const onRows = (table: string, rows: number) => onProgress({ phase: 'rows', table, rows })
-      compared = await differ({ session, schema, limit, onRows })
+      if (onLive) compared = await differ({ session, schema, limit, onRows })
+      followed = await ending
     },
   })
-  const followed = await moments.end()
   const kept = { events: followed.events, faults: [] as KeptFault[] }
   for (const stream of [...followed.again].sort()) {
     const checked = await checkKept(log, stream)

@@ -99,7 +99,7 @@ type Followed = {
 export type KeptFollowing = {
   /** Takes events in the log's order; `decoded` is null if the event can't be read. */
   readonly add: (stream: string, decoded: Decoded | null) => void
-  /** Compares what has become due. */
+  /** Compares what has become due, of the events until now; more may come meanwhile. */
   readonly compare: () => Promise<void>
   /** To be called after the last event. `again`: streams that were not followed to their end, or that seem wrong, which
    *  may be because they grew meanwhile: they have to be checked one by one. */
@@ -108,8 +108,16 @@ export type KeptFollowing = {
 
 /** How much all folds that are followed may hold together. */
 const MOST = 2_000_000
-/** How many rooms are ended at once: each asks the log a few times, and waits. */
+/** How many ask the log at once. */
 const AT_ONCE = 16
+/** Begins each in its turn. */
+const severalAtOnce = async <A>(all: ReadonlyArray<A>, work: (one: A) => Promise<void>): Promise<void> => {
+  const left = all.values()
+  const some = async (): Promise<void> => {
+    for (const one of left) await work(one)
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, some))
+}
 /** What following a stream costs at least. */
 const LEAST = 20
 
@@ -162,26 +170,24 @@ export const followKept = (log: StreamReader, most = MOST): KeptFollowing => {
       if (keeping.isDue()) due.add(followed)
     },
     compare: async () => {
+      const parts: Array<readonly [Followed, ToWrite]> = []
       for (const followed of due) {
-        for (const part of followed.keeping.take()) await followed.against.compare(part)
+        for (const part of followed.keeping.take()) parts.push([followed, part])
         const now = LEAST + followed.keeping.entries()
         weight += now - followed.weight
         followed.weight = now
       }
       due.clear()
+      await severalAtOnce(parts, ([{ against }, part]) => against.compare(part))
     },
     end: async () => {
-      const left = [...rooms].values()
-      const endSome = async (): Promise<void> => {
-        for (const [stream, followed] of left) {
-          if (followed === null || followed.keeping.point().revision + 1 < EVERY / MARKS_EACH) continue
-          for (const part of followed.keeping.take()) await followed.against.compare(part)
-          const checked = await followed.against.end()
-          if (checked.faults.length > 0) again.add(stream)
-          else events += checked.events
-        }
-      }
-      await Promise.all(Array.from({ length: AT_ONCE }, endSome))
+      await severalAtOnce([...rooms], async ([stream, followed]) => {
+        if (followed === null || followed.keeping.point().revision + 1 < EVERY / MARKS_EACH) return
+        for (const part of followed.keeping.take()) await followed.against.compare(part)
+        const checked = await followed.against.end()
+        if (checked.faults.length > 0) again.add(stream)
+        else events += checked.events
+      })
       return { events, again: [...again] }
     },
   }

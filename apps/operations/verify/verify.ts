@@ -187,6 +187,7 @@ export const verifyLog = async ({
   let size = 0
   let root: Hash = EMPTY_ROOT
   const moments = followKept(log)
+  let comparing = Promise.resolve()
   let followed: Awaited<ReturnType<typeof moments.end>> = { events: 0, again: [] }
   // Read before anything in the tables: what is on the log was in them by then.
   const streams = await issuedStreams(log, databaseUrl, verifiers)
@@ -198,11 +199,14 @@ export const verifyLog = async ({
     onProgress,
     onEvents: async (events) => {
       for (const { recorded, decoded } of events) moments.add(recorded.stream, decoded)
-      await moments.compare()
+      // The log is asked for what is kept while the next events are folded.
+      await comparing
+      comparing = moments.compare()
+      comparing.catch(() => {})
     },
     inspect: async ({ session, schema, onLive }) => {
       // All events were given to it by now: it asks the log while Postgres compares.
-      const ending = moments.end()
+      const ending = comparing.then(moments.end)
       ending.catch(() => {})
       // The schema of the tree that was made now, then that of the issued checkpoints.
       await session.exec(`SET LOCAL search_path TO "${schema}", public`)

@@ -34,7 +34,7 @@ const TAG = 16
 /** Random bytes are fetched many at a time: a call for each nonce costs as much as the sealing. Each is used once. */
 const pool = Buffer.alloc(NONCE * 1_024)
 let used = pool.length
-const freshNonce = (): Buffer => {
+export const freshNonce = (): Buffer => {
   if (used === pool.length) {
     randomFillSync(pool)
     used = 0
@@ -98,7 +98,7 @@ export const openBytes = (sealed: Buffer, key: KeyObject, bound: string): Buffer
   return Buffer.concat([decipher.update(sealed.subarray(NONCE, end)), decipher.final()])
 }
 
-/* ── a value under a key of its own ──────────────────────────────────────────────────────────────────────── */
+/* ── a value under a key of its own, as it was sealed before value-seal.ts ───────────────────────────────── */
 
 const SALT = 16
 const BLOCK = 64
@@ -141,22 +141,14 @@ const keyOf = (salt: Uint8Array): KeyObject => {
 const sealWith = (text: string, salt: Uint8Array, nonce: Uint8Array, id: string): string =>
   shut(text, keyOf(salt), nonce, id)
 
-/** `salt` is in base64: with the text it opens the commitment beside the seal. */
-export type SealedValue = { readonly sealed: string; readonly salt: string }
-/** `text`: a value's JSON in RFC 8785's form. `id`: the id of its event, to which it is bound. */
-export const sealValue = (text: string, key: KeyObject, id: string): SealedValue => {
-  const nonce = freshNonce()
-  const salt = saltOf(key, id, nonce)
-  return { sealed: sealWith(text, salt, nonce, id), salt: salt.toString('base64') }
-}
 /** The nonce in base64 if `sealed` is the result of this text, salt and id with it; else null. */
-export const nonceOfSeal = (sealed: string, text: string, salt: string, id: string): string | null => {
+export const nonceOfGcmSeal = (sealed: string, text: string, salt: string, id: string): string | null => {
   const nonce = Buffer.from(sealed, 'base64').subarray(0, NONCE)
   if (nonce.length < NONCE) return null
   return sealWith(text, Buffer.from(salt, 'base64'), nonce, id) === sealed ? nonce.toString('base64') : null
 }
 /** Throws if the key is another's, or if anything was altered. */
-export const openValue = (
+export const openGcmValue = (
   sealed: string,
   key: KeyObject,
   id: string,

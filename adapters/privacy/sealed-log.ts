@@ -20,15 +20,8 @@ import { boundedCache } from '../bounded-cache.ts'
 import { commitmentTo } from './commitment.ts'
 import { givenLately } from './given-lately.ts'
 import { type OpenedSeals, recentSeals } from './opened-seals.ts'
-import {
-  openText,
-  openValue,
-  PERSONAL,
-  type SealedValue,
-  type SubjectKey,
-  sealText,
-  sealValue,
-} from './seal.ts'
+import { openGcmValue, openText, PERSONAL, type SubjectKey, sealText } from './seal.ts'
+import { openValue, type SealedValue, sealValue } from './value-seal.ts'
 import { type Erased, type KeyRef, refOf, type Vault } from './vault.ts'
 
 type Json = Record<string, unknown>
@@ -62,13 +55,12 @@ const hasClient = ({ client }: Json): boolean => {
 /** The contents of a seal, as JSON: `[ip, userAgent]`; in events from before values had seals of their own, the event's
  *  personal field and its salt follow. If there is more about a client, and in seals from before this shorter form: `{
  *  client?, value?, salt? }`. */
-const packed = (client: unknown, inClient: boolean, personal: Personal | null): string => {
-  if (!isUsual(client)) return packedWhole(client, inClient, personal)
-  const { ip, userAgent } = inClient ? (client as Json) : ({} as Json)
-  return JSON.stringify(personal === null ? [ip, userAgent] : [ip, userAgent, personal.value, personal.salt])
+const packed = (client: unknown): string => {
+  if (!isUsual(client)) return JSON.stringify({ client })
+  const { ip, userAgent } = client as Json
+  return JSON.stringify([ip, userAgent])
 }
-const packedWhole = (client: unknown, inClient: boolean, personal: Personal | null): string =>
-  JSON.stringify({ ...(inClient ? { client } : {}), ...personal })
+const NO_CLIENT = '[null,null]'
 /** Whether a client is missing, or consists of an address and a user agent only. */
 const isUsual = (client: unknown): boolean => {
   if (!isObject(client)) return true
@@ -77,7 +69,6 @@ const isUsual = (client: unknown): boolean => {
   return [ip, userAgent].every((part) => part === undefined || typeof part === 'string')
 }
 
-type Personal = { readonly value: unknown; readonly salt: string }
 type Contents = { readonly client?: unknown; readonly value?: unknown; readonly salt?: unknown }
 const unpacked = (text: string): Contents => {
   const contents: unknown = JSON.parse(text)
@@ -101,13 +92,13 @@ const CLIENTS = 10_000
 /** Caches of what was sealed and opened here lately. */
 type Made = { readonly clients: Clients; readonly recent: OpenedSeals }
 
+/** `contents`: the client, as `packed` makes it. */
 const sealClient = (
-  client: unknown,
+  contents: string,
   subject: Subject,
   { generation, key }: SubjectKey,
   { clients: made, recent }: Made,
 ): string => {
-  const contents = packed(client, true, null)
   const name = `${subject} ${contents}`
   const known = made.get(name)
   if (known?.key === key) return known.sealed
@@ -127,43 +118,46 @@ const seal = (event: NewEvent, subject: Subject, under: SubjectKey, made: Made):
   const { client, ...rest } = given
   const metadata: Json = inClient ? rest : { ...given }
   if (!isPersonal(event)) {
-    metadata.sealed = sealClient(client, subject, under, made)
+    metadata.sealed = sealClient(packed(client), subject, under, made)
     return { id, type, data, metadata }
   }
   const { field, blank } = PERSONAL[type]!
   const value = (data as Json)[field]
-  const { sealed, salt } = isUsual(client)
+  const { sealed, commit } = isUsual(client)
     ? sealApart(client, inClient, { event, value, subject, under, made })
     : sealWhole(client, { event, value, under, made })
   metadata.sealed = sealed
-  metadata.commit = commitmentTo(value, salt)
+  metadata.commit = commit
   return { id, type, data: { ...(data as Json), [field]: blank, sealed: true }, metadata }
 }
 
+type Committed = Pick<SealedValue, 'sealed' | 'commit'>
 type Sealing = {
   readonly event: NewEvent
   readonly value: unknown
   readonly under: SubjectKey
   readonly made: Made
 }
-/** `<generation>w.<the client's seal, or nothing>.<the value's>` */
+/** `<generation>x.<the client's seal, or nothing>.<the value's>` */
 const sealApart = (
   client: unknown,
   inClient: boolean,
   { event, value, subject, under, made }: Sealing & { readonly subject: Subject },
-): SealedValue => {
-  const from = inClient ? sealClient(client, subject, under, made) : '.'
-  const { sealed: own, salt } = sealValue(provedJson(value), under.key, event.id)
-  const sealed = `${under.generation}w.${from.slice(from.indexOf('.') + 1)}.${own}`
-  made.recent.put(sealed, packed(client, inClient, { value, salt }), under.key, event.id)
-  return { sealed, salt }
+): Committed => {
+  const from = inClient ? packed(client) : NO_CLIENT
+  const clientSeal = inClient ? sealClient(from, subject, under, made) : '.'
+  const text = provedJson(value)
+  const { sealed: own, salt, commit } = sealValue(text, under.key, event.id)
+  const sealed = `${under.generation}x.${clientSeal.slice(clientSeal.indexOf('.') + 1)}.${own}`
+  made.recent.put(sealed, `${from.slice(0, -1)},${text},"${salt}"]`, under.key, event.id)
+  return { sealed, commit }
 }
-const sealWhole = (client: unknown, { event, value, under, made }: Sealing): SealedValue => {
+const sealWhole = (client: unknown, { event, value, under, made }: Sealing): Committed => {
   const salt = randomBytes(16).toString('base64')
-  const contents = packedWhole(client, true, { value, salt })
+  const contents = JSON.stringify({ client, value, salt })
   const sealed = `${under.generation}.${sealText(contents, under.key, event.id)}`
   made.recent.put(sealed, contents, under.key, event.id)
-  return { sealed, salt }
+  return { sealed, commit: commitmentTo(value, salt) }
 }
 
 type Seal = {
@@ -171,8 +165,8 @@ type Seal = {
   /** Where the base64 begins. */
   readonly from: number
   readonly bound: string
-  /** Whether the client and the value have a seal each. */
-  readonly isApart: boolean
+  /** If the client and the value have a seal each, the mark of the value's form. */
+  readonly apart: 'x' | 'w' | null
   readonly ref: KeyRef
 }
 /** The seal of an event that has one, and whose key it is under. */
@@ -182,18 +176,19 @@ const sealOf = (event: RecordedEvent): Seal | null => {
   const { sealed } = metadata
   const end = sealed.slice(0, MARK).indexOf('.')
   const mark = sealed[end - 1]
-  const [isClient, isApart] = [mark === 'c', mark === 'w']
-  const generation = sealed.slice(0, isClient || isApart ? end - 1 : end)
+  const isClient = mark === 'c'
+  const apart = mark === 'x' || mark === 'w' ? mark : null
+  const generation = sealed.slice(0, isClient || apart !== null ? end - 1 : end)
   if (end < 1 || !GENERATION.test(generation)) return null
   const subject = subjectOf(metadata)
   if (subject === null) return null
   const bound = isClient ? clientOf(subject) : event.id
-  return { sealed, from: end + 1, bound, isApart, ref: { subject, generation: Number(generation) } }
+  return { sealed, from: end + 1, bound, apart, ref: { subject, generation: Number(generation) } }
 }
 /** Whose key opens the event as it is on the log; null if nothing in it is sealed. */
 export const keyRefOf = (event: RecordedEvent): KeyRef | null => sealOf(event)?.ref ?? null
 
-/** The longest prefix: a generation, a `c` if only a client is sealed, a `w` if the value has a seal of its own, and a point. */
+/** The longest prefix: a generation, a `c` if only a client is sealed, an `x` or a `w` if the value has a seal of its own, and a point. */
 const MARK = 11
 const GENERATION = /^\d{1,9}$/
 
@@ -211,13 +206,13 @@ const openedSeal = (
 }
 const openedApart = (
   id: string,
-  { sealed, from, ref }: Seal,
+  { sealed, from, apart, ref }: Seal,
   key: KeyObject,
   recent: OpenedSeals,
 ): Contents => {
   const middle = sealed.indexOf('.', from)
   if (middle < 0) throw new Error('too short')
-  const { text, salt } = openValue(sealed.slice(middle + 1), key, id)
+  const { text, salt } = (apart === 'x' ? openValue : openGcmValue)(sealed.slice(middle + 1), key, id)
   const value: unknown = JSON.parse(text)
   if (middle === from) return { value, salt }
   const bound = clientOf(ref.subject)
@@ -250,7 +245,7 @@ const open = (
     const contents =
       text !== undefined
         ? unpacked(text)
-        : seal.isApart
+        : seal.apart !== null
           ? openedApart(event.id, seal, key, recent)
           : unpacked(openedSeal(seal, event.id, key, recent))
     if (inData && !('value' in contents)) return left({ unreadable: true })

@@ -14,6 +14,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { commitmentTo } from '../../../../adapters/privacy/commitment.ts'
 import { sealedLog } from '../../../../adapters/privacy/sealed-log.ts'
+import { sealVectors } from '../../../../adapters/privacy/testing/seals.ts'
 import type { Vault } from '../../../../adapters/privacy/vault.ts'
 import type { AnyEvent } from '../../../../domain/codec.ts'
 import { type Browser, type Page, testBrowser } from '../../../../infra/testing/browser.ts'
@@ -31,6 +32,8 @@ import { openWitnessFolder } from '../../witness/state.ts'
 import { createWitness } from '../../witness/witness.ts'
 import { exportBundleTo } from '../bundle.ts'
 import { evidenceOf } from './evidence.ts'
+// @ts-expect-error: the page's own, in plain JavaScript.
+import { sealOf } from './page/check.js'
 // @ts-expect-error: the page's own, in plain JavaScript.
 import { expanded, fromBase85 } from './page/squeezed.js'
 import { base85, MARK, squeezed } from './squeeze.ts'
@@ -501,7 +504,10 @@ each(
       text.replace(/"commit":"(.)/, (_, letter) => `"commit":"${other(letter)}`),
     )
     await event('another seal on the log', isWithheld, (text) =>
-      text.replace(/"sealed":"1w.(.)/, (_, letter) => `"sealed":"1w.${other(letter)}`),
+      text.replace(/"sealed":"1x.(.)/, (_, letter) => `"sealed":"1x.${other(letter)}`),
+    )
+    await event('the mark of another form of seals', isShown, (text) =>
+      text.replace('"sealed":"1x.', '"sealed":"1w.'),
     )
     await event('another nonce of words that are shown', isShown, (text) => {
       const at = text.indexOf(MARK.seal) + 1
@@ -637,6 +643,13 @@ each('given a commitment, then it is made from the value in canonical form and t
   const salt = Buffer.alloc(16, 1).toString('base64')
   assert.is(commitmentTo({ b: 1, a: 2 }, salt), commitmentTo({ a: 2, b: 1 }, salt))
   assert.is.not(commitmentTo('a', salt), commitmentTo('a', Buffer.alloc(16, 2).toString('base64')))
+})
+each('given a seal of either form, then the page makes it again of the value and its salt', async () => {
+  for (const mark of ['x', 'w'] as const)
+    for (const { id, text, salt, sealed } of sealVectors[mark]) {
+      const nonce = Buffer.from(sealed, 'base64').subarray(0, 12).toString('base64')
+      assert.is(await sealOf(mark, JSON.parse(text), salt, { nonce, id }), sealed)
+    }
 })
 if (EVENTS >= 10_000)
   test('given 10,000 events or more, then the file has 2 MB at most', async (context) => {

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto'
 import { deflateRawSync } from 'node:zlib'
 import { commitmentTo } from '../../../../adapters/privacy/commitment.ts'
-import { nonceOfSeal } from '../../../../adapters/privacy/seal.ts'
+import { nonceOfGcmSeal } from '../../../../adapters/privacy/seal.ts'
+import { nonceOfValueSeal } from '../../../../adapters/privacy/value-seal.ts'
 import { aroundJson, provedJson } from '../../../../projections/audit/canonical.ts'
 import { type Checkpoint, openCheckpoint, type Verifier } from '../../../../projections/proof/note.ts'
 import { MARK, squeezed } from './squeeze.ts'
@@ -64,6 +65,8 @@ const outerNodes = (events: ReadonlyArray<Placed>, { size }: Checkpoint): Readon
 const line = (value: unknown): string => `${aroundJson(value)}\n`
 
 type Metadata = { readonly commit?: unknown; readonly sealed?: unknown }
+/** A seal whose value has one of its own (docs/privacy.md). */
+const APART = /^\d+([xw])\.[^.]*\.([^.]*)$/
 /** The event without what follows from its words and their salt: its commitment, and its seal except the nonce. */
 const withoutDerived = (text: string, { value, salt }: EvidenceWord): string => {
   if (salt === null) return text
@@ -71,8 +74,9 @@ const withoutDerived = (text: string, { value, salt }: EvidenceWord): string => 
   let rest = text
   if (metadata.commit === commitmentTo(value, salt))
     rest = rest.replaceAll(`"${metadata.commit}"`, `"${MARK.commit}"`)
-  const own = String(metadata.sealed).split('.')[2]
-  const nonce = own === undefined ? null : nonceOfSeal(own, provedJson(value), salt, id)
+  const [, mark, own] = APART.exec(String(metadata.sealed)) ?? []
+  if (own === undefined) return rest
+  const nonce = (mark === 'x' ? nonceOfValueSeal : nonceOfGcmSeal)(own, provedJson(value), salt, id)
   return nonce === null ? rest : rest.replaceAll(`.${own}"`, `.${MARK.seal}${nonce}${MARK.end}"`)
 }
 

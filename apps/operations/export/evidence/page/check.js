@@ -1,4 +1,5 @@
 // Whether a room's record in this file is what the log's key signed: the tree, every event in it, every word that is shown.
+import { chacha20poly1305 } from '@noble/ciphers/chacha.js'
 import { bytesOf, equal, isSigned, joined, node, parseNote, sha256, signedBy, signedIn, timeOf } from '../../../../console/page/verify.js'
 import { base64, expanded, fromBase85 } from './squeezed.js'
 
@@ -29,12 +30,14 @@ export const unpack = async (record) => {
   return expanded(new Uint8Array(await new Response(packed).arrayBuffer()))
 }
 
-/** A value's seal as it is on the log: under a key made of its salt, bound to its event. */
-const sealOf = async (value, salt, nonce, id) => {
-  const raw = await sha256(joined(utf8.encode('dlux-presence seal '), exactly(salt)))
-  const key = await crypto.subtle.importKey('raw', raw, 'AES-GCM', false, ['encrypt'])
-  const how = { name: 'AES-GCM', iv: exactly(nonce), additionalData: utf8.encode(id) }
-  return base64(joined(how.iv, new Uint8Array(await crypto.subtle.encrypt(how, key, utf8.encode(canonical(value))))))
+/** A value's seal as it is on the log, in the form of this mark: under a key made of its salt, bound to its event. */
+export const sealOf = async (mark, value, salt, { nonce, id }) => {
+  const [iv, bound, text] = [exactly(nonce), utf8.encode(id), utf8.encode(canonical(value))]
+  const key = await sha256(joined(utf8.encode(mark === 'x' ? 'dlux-presence chacha seal ' : 'dlux-presence seal '), exactly(salt)))
+  // Browsers have no ChaCha20-Poly1305 of their own.
+  if (mark === 'x') return base64(joined(iv, chacha20poly1305(key, iv, bound).encrypt(text)))
+  const own = await crypto.subtle.importKey('raw', key, 'AES-GCM', false, ['encrypt'])
+  return base64(joined(iv, new Uint8Array(await crypto.subtle.encrypt({ name: 'AES-GCM', iv, additionalData: bound }, own, text))))
 }
 const idOf = (text) => /"id":"([^"]*)","metadata":/.exec(text)?.[1] ?? ''
 /** The event's text with what its words and their salt give: the commitment to them, and their seal. */
@@ -42,8 +45,8 @@ const withDerived = async (text, says) => {
   if (!/[\u0004\u0005]/.test(text)) return text
   const { value, salt } = says ?? {}
   if (typeof salt !== 'string') throw new Error('An event is made of words that are not here.')
-  const [, nonce] = /\u0005([^\u0006]*)\u0006/.exec(text) ?? []
-  const seal = nonce === undefined ? '' : await sealOf(value, salt, nonce, idOf(text))
+  const [, mark, nonce] = /(.)\.[^."]*\.\u0005([^\u0006]*)\u0006/.exec(text) ?? []
+  const seal = nonce === undefined ? '' : await sealOf(mark, value, salt, { nonce, id: idOf(text) })
   const commit = await commitment(value, salt)
   return text.replaceAll('\u0004', commit).replace(/\u0005[^\u0006]*\u0006/g, seal)
 }

@@ -1,8 +1,11 @@
 /** A Hive node that isn't: JSON-RPC `condenser_api.get_accounts` for made-up accounts, on loopback alone.
  *  It marks each answer, and the server believes no node so marked unless it was told to (see adapters/hive). */
-import { createServer, type ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import { isAccount } from '../../domain/names.ts'
 import { devKeys, signAs } from './keys.ts'
+
+// Not imported: an import of it also loads the client of fetch and WebSocket, which would lengthen each start.
+const { createServer } = process.getBuiltinModule('node:http')
 
 export type StandInAuthority = {
   readonly weight_threshold: number

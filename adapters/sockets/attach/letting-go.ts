@@ -1,9 +1,12 @@
 /** What Engine.IO and Socket.IO keep of a handshake for as long as its socket lives, and nobody needs afterwards. There
  *  are thousands of sockets, and a request is 3 KB. */
-import { type IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'socket.io'
 import type { WebSocket } from 'ws'
 import { destroyIt } from '../gateway/upgrades.ts'
+
+// Not imported: an import of it also loads the client of fetch and WebSocket, which would lengthen each start.
+const { ServerResponse } = process.getBuiltinModule('node:http')
 
 /**
  * An Engine.IO middleware. The response of an upgrade would listen to the end of its network socket, and so keep the

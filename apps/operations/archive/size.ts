@@ -1,10 +1,12 @@
 /** The log's size according to its node, and the time before which to archive so that it is as small as it should be. */
 import { readFileSync } from 'node:fs'
-import { request as plain } from 'node:http'
-import { request as secure } from 'node:https'
 import { sql } from 'slonik'
 import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
 import { lastLeaf, positionAt } from '../../../projections/proof/queries.ts'
+
+// Not imported: an import of it also loads the client of fetch and WebSocket, which would lengthen each start of the projector.
+const { request: plain } = process.getBuiltinModule('node:http')
+const { request: secure } = process.getBuiltinModule('node:https')
 
 const ANSWER_MS = 10_000
 

@@ -1,8 +1,11 @@
 /** One TCP port for gRPC (HTTP/2) and plain HTTP: the first bytes tell which. */
-import { createServer as createHttp, type RequestListener } from 'node:http'
+import type { RequestListener } from 'node:http'
 import type { Http2Server } from 'node:http2'
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTls, TLSSocket, type TlsOptions } from 'node:tls'
+
+// Not imported: an import of it also loads the client of fetch and WebSocket, which would lengthen each start.
+const { createServer: createHttp } = process.getBuiltinModule('node:http')
 
 export type Listener = { readonly port: number; readonly close: () => Promise<void> }
 

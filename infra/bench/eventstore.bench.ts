@@ -38,20 +38,20 @@ const measureAll = async (nodes: NodesUnderTest) => {
   return { bytes: nodes.bytes, appends, live, starts, memory, reads, opening }
 }
 
-const rowsOf = ({ appends, live, starts, memory, reads, opening }: Measured): FigureRow[] => {
+/** What limited the appends or reads of a client, from the processor time of both sides. */
+const busySides = ({ client, server }: MeasuredLoad, more = ''): string =>
+  `client ${cores(client)} and node ${cores(server)} of a core${more}`
+
+const appendRows = ({ appends }: Measured): FigureRow[] => {
   const { one, oneEmpty, many, manyEmpty, rawOne, rawMany } = appends
-  const { reading, catching, emptyReading, emptyCatching, rawRead } = reads
-  const { lively, rawLive } = live
-  const { emptyOpen, bareStart } = starts
-  const { youngMemory, middleMemory, oldMemory, total } = memory
-  const { cold, rawOpen } = opening
   return [
     {
       what: 'single appends by 64 callers',
-      ours: perSecond(one.rate),
+      ours: `${perSecond(one.rate)} (${(one.rate / oneEmpty.rate).toFixed(2)})`,
       beside: `${perSecond(oneEmpty.rate)} where nothing is stored; SQLite itself ${perSecond(rawOne)}`,
-      goal: '≥ 0.8 of nothing stored',
-      met: one.rate >= 0.8 * oneEmpty.rate,
+      goal: '≥ 0.9 of nothing stored',
+      met: one.rate >= 0.9 * oneEmpty.rate,
+      limit: busySides(one, `, ${whole(one.rate / one.together)} fsyncs a second`),
     },
     {
       what: 'events by appends of 100',
@@ -59,6 +59,7 @@ const rowsOf = ({ appends, live, starts, memory, reads, opening }: Measured): Fi
       beside: `${perSecond(manyEmpty.rate)} where nothing is stored`,
       goal: '≥ 60,000/s',
       met: many.rate >= 60_000,
+      limit: busySides(many),
     },
     {
       what: 'the same, beside SQLite itself',
@@ -66,13 +67,21 @@ const rowsOf = ({ appends, live, starts, memory, reads, opening }: Measured): Fi
       beside: perSecond(rawMany),
       goal: '≥ 0.5 of SQLite',
       met: many.rate >= 0.5 * rawMany,
+      limit: busySides(many),
     },
+  ]
+}
+
+const readRows = ({ reads }: Measured): FigureRow[] => {
+  const { reading, catching, emptyReading, emptyCatching, rawRead } = reads
+  return [
     {
       what: 'catch-up of $all, subscription',
       ours: perSecond(catching.rate),
       beside: `${perSecond(emptyCatching.rate)} where nothing is read; SQLite itself ${perSecond(rawRead.count / rawRead.seconds)}`,
       goal: '≥ 50,000/s',
       met: catching.rate >= 50_000,
+      limit: busySides(catching),
     },
     {
       what: 'catch-up of $all, reads of 5,000',
@@ -80,21 +89,34 @@ const rowsOf = ({ appends, live, starts, memory, reads, opening }: Measured): Fi
       beside: `${perSecond(emptyReading.rate)} where nothing is read`,
       goal: '≥ 50,000/s',
       met: reading.rate >= 50_000,
+      limit: busySides(reading),
     },
-    {
-      what: `live delivery at ${whole(RATE)}/s, p50`,
-      ours: ms(lively.p50),
-      beside: `${ms(rawLive.p50)} SQLite’s commit`,
-      goal: '',
-      met: null,
-    },
-    {
-      what: `live delivery at ${whole(RATE)}/s, p99`,
-      ours: ms(lively.p99),
-      beside: `${ms(rawLive.p99)} SQLite’s commit`,
-      goal: '< 5 ms',
-      met: lively.p99 < 5,
-    },
+  ]
+}
+
+const liveRows = ({ live: { lively, rawLive } }: Measured): FigureRow[] => [
+  {
+    what: `live delivery at ${whole(RATE)}/s, p50`,
+    ours: ms(lively.p50),
+    beside: `${ms(rawLive.p50)} SQLite’s commit`,
+    goal: '',
+    met: null,
+  },
+  {
+    what: `live delivery at ${whole(RATE)}/s, p99`,
+    ours: ms(lively.p99),
+    beside: `${ms(rawLive.p99)} SQLite’s commit`,
+    goal: '< 5 ms',
+    met: lively.p99 < 5,
+    limit: `SQLite’s commit alone takes ${ms(rawLive.p99)} on this disk`,
+  },
+]
+
+const lengthRows = ({ bytes, starts, memory, opening }: Measured): FigureRow[] => {
+  const { emptyOpen, bareStart } = starts
+  const { youngMemory, middleMemory, oldMemory, total } = memory
+  const { cold, rawOpen, size } = opening
+  return [
     {
       what: `cold open of ${whole(total)} events`,
       ours: ms(cold),
@@ -109,8 +131,22 @@ const rowsOf = ({ appends, live, starts, memory, reads, opening }: Measured): Fi
       goal: 'flat (≤ 1.25)',
       met: oldMemory <= 1.25 * youngMemory,
     },
+    {
+      what: 'on disk, an event of chat',
+      ours: `${whole(size / total)} bytes`,
+      beside: `${whole(bytes)} of them are the event’s own`,
+      goal: '< 1,024 bytes',
+      met: size / total < 1_024,
+    },
   ]
 }
+
+const rowsOf = (measured: Measured): FigureRow[] => [
+  ...appendRows(measured),
+  ...readRows(measured),
+  ...liveRows(measured),
+  ...lengthRows(measured),
+]
 
 const notesOf = ({ bytes, appends, reads, opening: { size } }: Measured): string[] => {
   const { one, oneEmpty, oneOfficial, oneOfficialEmpty, many, manyEmpty, manyOfficial } = appends

@@ -40,18 +40,21 @@ export type FigureRow = {
   readonly beside: string
   readonly goal: string
   readonly met: boolean | null
+  /** What it is limited by, as measured in the same run; shown where the goal is missed. */
+  readonly limit?: string
+}
+
+/** Whether the goal is met, in words. */
+export const verdictOf = ({ met, limit }: FigureRow): string => {
+  if (met === null) return ''
+  if (met) return 'met'
+  return limit === undefined ? 'missed' : `missed: ${limit}`
 }
 
 export const printTable = (rows: ReadonlyArray<FigureRow>): void => {
   const cells = [
     ['what', 'this server', 'for comparison', 'goal', ''],
-    ...rows.map((row) => [
-      row.what,
-      row.ours,
-      row.beside,
-      row.goal,
-      row.met === null ? '' : row.met ? 'met' : 'missed',
-    ]),
+    ...rows.map((row) => [row.what, row.ours, row.beside, row.goal, verdictOf(row)]),
   ]
   const widths = cells[0]!.map((_, column) => Math.max(...cells.map((line) => line[column]!.length)))
   for (const [index, line] of cells.entries()) {

@@ -40,6 +40,9 @@ const inWords = (figures: ReadonlyArray<string>): string => {
   return `${median} (${least}–${most}) ${unit}`.trim()
 }
 
+/** What a row measures, whatever size the log had come to: that is part of its name. */
+const measuredIn = ({ what }: FigureRow): string => what.replaceAll(/\d+(,\d{3})+ events/g, 'the events')
+
 export const inTurns = async (
   section: string,
   other: Revision,
@@ -47,15 +50,15 @@ export const inTurns = async (
 ): Promise<BenchResult> => {
   const [ours, theirs] = [new Map<string, FigureRow[]>(), new Map<string, FigureRow[]>()]
   const take = (into: Map<string, FigureRow[]>, rows: ReadonlyArray<FigureRow>) => {
-    for (const row of rows) into.set(row.what, [...(into.get(row.what) ?? []), row])
+    for (const row of rows) into.set(measuredIn(row), [...(into.get(measuredIn(row)) ?? []), row])
   }
   for (let turn = 0; turn < turns; turn += 1) {
     const runs = [() => take(ours, runIn(HERE, section)), () => take(theirs, runIn(other.root, section))]
     // Nobody is always first.
     for (const run of turn % 2 === 0 ? runs : runs.reverse()) run()
   }
-  const rows = [...ours].map(([what, here]): FigureRow => {
-    const there = theirs.get(what) ?? []
+  const rows = [...ours].map(([measured, here]): FigureRow => {
+    const there = theirs.get(measured) ?? []
     return {
       ...here.at(-1)!,
       ours: inWords(here.map((row) => row.ours)),

@@ -80,10 +80,13 @@ test('given a part that was there, then the new one replaces it, and everything 
   assert.match(withPart(page, 'scale', 'grown'), /After it\.\n\n## scale\n\n<!-- bench scale -->\ngrown\n/)
 })
 
-test('given a part, then it has the command, the noise, the table and the charts', () => {
+test('given a part, then it has the command, the noise, the table with what limits a goal that is missed, and the charts', () => {
   const words = partInWords({
     section: 'chat',
-    rows: [{ what: 'a | b', ours: '1 ms', beside: '2 ms', goal: '< 3 ms', met: true }],
+    rows: [
+      { what: 'a | b', ours: '1 ms', beside: '2 ms', goal: '< 3 ms', met: true, limit: 'not needed' },
+      { what: 'c', ours: '4 ms', beside: '2 ms', goal: '< 3 ms', met: false, limit: 'the disk takes 4 ms' },
+    ],
     notes: ['Why.'],
     charts: { p50: '<svg/>' },
     noise: { others: 0.1, late: { p50: 0, p99: 1 }, sync: { p50: 2, p99: 3 } },
@@ -93,6 +96,7 @@ test('given a part, then it has the command, the noise, the table and the charts
     'npm run bench -- chat',
     'others use 0.10',
     '| a \\| b | 1 ms | 2 ms | < 3 ms | met |',
+    '| c | 4 ms | 2 ms | < 3 ms | missed: the disk takes 4 ms |',
     '![p50](performance/chat-p50.svg)',
     'Why.',
   ])

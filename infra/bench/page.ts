@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import type { FigureRow } from './figures.ts'
+import { type FigureRow, verdictOf } from './figures.ts'
 import { type Noise, noiseInWords } from './noise.ts'
 
 const DOCS = fileURLToPath(new URL('../../docs/', import.meta.url))
@@ -26,9 +26,9 @@ const tableOf = (rows: ReadonlyArray<FigureRow>): string =>
   [
     '| what | this server | for comparison | goal | |',
     '|---|---|---|---|---|',
-    ...rows.map(({ what, ours, beside, goal, met }) => {
-      const end = met === null ? '' : met ? 'met' : 'missed'
-      return `| ${[what, ours, beside, goal, end].map(cell).join(' | ')} |`
+    ...rows.map((row) => {
+      const { what, ours, beside, goal } = row
+      return `| ${[what, ours, beside, goal, verdictOf(row)].map(cell).join(' | ')} |`
     }),
   ].join('\n')
 

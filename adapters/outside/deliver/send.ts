@@ -1,9 +1,12 @@
 /** One delivery over the network: any 2xx answer accepts it. */
-import http from 'node:http'
-import https from 'node:https'
+import type { IncomingMessage } from 'node:http'
 import type { LookupFunction } from 'node:net'
 import * as E from 'fp-ts/lib/Either.js'
 import { type TargetOptions, targetOf } from './target.ts'
+
+// Not imported: an import of node:http also loads the client of fetch and WebSocket, which would hold up whoever joins first.
+const http = process.getBuiltinModule('node:http')
+const https = process.getBuiltinModule('node:https')
 
 export type DeliveryOutcome =
   | { readonly _tag: 'Taken' }
@@ -34,7 +37,7 @@ const notTaken = (error: string, retryAfterMs = 0, isGone = false): DeliveryOutc
   isGone,
 })
 
-const outcomeOf = ({ statusCode = 0, headers }: http.IncomingMessage): DeliveryOutcome => {
+const outcomeOf = ({ statusCode = 0, headers }: IncomingMessage): DeliveryOutcome => {
   if (statusCode >= 200 && statusCode < 300) return { _tag: 'Taken' }
   const seconds = Number(headers['retry-after'] ?? 0)
   const wait = Number.isFinite(seconds) ? Math.min(seconds * 1_000, LONGEST_WAIT_MS) : 0

@@ -1,7 +1,8 @@
 /**
  * The embedded node and the log adapter. Beside each: what SQLite itself does with the same bytes and the same commits, in a
  * process of its own, and what the same client reaches against a node that stores nothing.
- * BENCH_SCALE (default 1) makes it smaller: 0.05 takes half a minute, 1 some five.
+ * BENCH_SCALE (default 1) makes it smaller: 0.05 takes half a minute, 1 some five. BENCH_EVENTSTORE_URL names another
+ * server, which is measured, too.
  */
 import { fileURLToPath } from 'node:url'
 import type { MeasuredLoad } from './eventstore/load.ts'
@@ -23,6 +24,7 @@ import {
   whole,
   YOUNG,
 } from './eventstore/measure.ts'
+import { measureOtherServer, type OtherServer } from './eventstore/other-server.ts'
 import type { FigureRow } from './figures.ts'
 
 type Measured = Awaited<ReturnType<typeof measureAll>>
@@ -30,25 +32,31 @@ type Measured = Awaited<ReturnType<typeof measureAll>>
 const measureAll = async (nodes: NodesUnderTest) => {
   const appends = await measureAppends(nodes)
   const live = await measureLive(nodes)
+  const other = await measureOtherServer()
   const starts = await measureStarts()
   const memory = await measureMemory(nodes)
   const reads = await measureReads(nodes, memory.total)
   await nodes.log.close()
   const opening = await measureOpening(nodes)
-  return { bytes: nodes.bytes, appends, live, starts, memory, reads, opening }
+  return { bytes: nodes.bytes, appends, live, other, starts, memory, reads, opening }
 }
 
 /** What limited the appends or reads of a client, from the processor time of both sides. */
 const busySides = ({ client, server }: MeasuredLoad, more = ''): string =>
   `client ${cores(client)} and node ${cores(server)} of a core${more}`
 
-const appendRows = ({ appends }: Measured): FigureRow[] => {
+/** What another server reaches, where one was named. */
+const besideOther = ({ other }: Measured, which: keyof OtherServer): string =>
+  other === null ? '' : `; the other server ${perSecond(other[which])}`
+
+const appendRows = (measured: Measured): FigureRow[] => {
+  const { appends } = measured
   const { one, oneEmpty, many, manyEmpty, rawOne, rawMany } = appends
   return [
     {
       what: 'single appends by 64 callers',
       ours: `${perSecond(one.rate)} (${(one.rate / oneEmpty.rate).toFixed(2)})`,
-      beside: `${perSecond(oneEmpty.rate)} where nothing is stored; SQLite itself ${perSecond(rawOne)}`,
+      beside: `${perSecond(oneEmpty.rate)} where nothing is stored; SQLite itself ${perSecond(rawOne)}${besideOther(measured, 'one')}`,
       goal: '≥ 0.9 of nothing stored',
       met: one.rate >= 0.9 * oneEmpty.rate,
       limit: busySides(one, `, ${whole(one.rate / one.together)} fsyncs a second`),
@@ -56,7 +64,7 @@ const appendRows = ({ appends }: Measured): FigureRow[] => {
     {
       what: 'events by appends of 100',
       ours: perSecond(many.rate),
-      beside: `${perSecond(manyEmpty.rate)} where nothing is stored`,
+      beside: `${perSecond(manyEmpty.rate)} where nothing is stored${besideOther(measured, 'many')}`,
       goal: '≥ 60,000/s',
       met: many.rate >= 60_000,
       limit: busySides(many),
@@ -72,13 +80,14 @@ const appendRows = ({ appends }: Measured): FigureRow[] => {
   ]
 }
 
-const readRows = ({ reads }: Measured): FigureRow[] => {
+const readRows = (measured: Measured): FigureRow[] => {
+  const { reads } = measured
   const { reading, catching, emptyReading, emptyCatching, rawRead } = reads
   return [
     {
       what: 'catch-up of $all, subscription',
       ours: perSecond(catching.rate),
-      beside: `${perSecond(emptyCatching.rate)} where nothing is read; SQLite itself ${perSecond(rawRead.count / rawRead.seconds)}`,
+      beside: `${perSecond(emptyCatching.rate)} where nothing is read; SQLite itself ${perSecond(rawRead.count / rawRead.seconds)}${besideOther(measured, 'catching')}`,
       goal: '≥ 50,000/s',
       met: catching.rate >= 50_000,
       limit: busySides(catching),
@@ -86,7 +95,7 @@ const readRows = ({ reads }: Measured): FigureRow[] => {
     {
       what: 'catch-up of $all, reads of 5,000',
       ours: perSecond(reading.rate),
-      beside: `${perSecond(emptyReading.rate)} where nothing is read`,
+      beside: `${perSecond(emptyReading.rate)} where nothing is read${besideOther(measured, 'reading')}`,
       goal: '≥ 50,000/s',
       met: reading.rate >= 50_000,
       limit: busySides(reading),
@@ -164,7 +173,7 @@ const notesOf = ({ bytes, appends, reads, opening: { size } }: Measured): string
   ]
 }
 
-const figuresOf = ({ appends, live, starts, memory, reads, opening }: Measured) => ({
+const figuresOf = ({ appends, live, other, starts, memory, reads, opening }: Measured) => ({
   scale: SCALE,
   single: {
     node: appends.rounds.single,
@@ -187,6 +196,7 @@ const figuresOf = ({ appends, live, starts, memory, reads, opening }: Measured) 
     open: opening.rawOpen,
   },
   live: live.lively,
+  other,
   reads: {
     pages: reads.rounds.reads,
     catchUps: reads.rounds.catchUps,

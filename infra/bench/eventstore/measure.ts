@@ -23,16 +23,16 @@ import {
 
 export const SCALE = Number(process.env.BENCH_SCALE ?? 1)
 const scaled = (count: number, least = 0) => Math.max(least, Math.round(count * SCALE))
-const SINGLE = scaled(18_000, 2_000)
-const HUNDREDS = scaled(3_000, 200)
+export const SINGLE = scaled(18_000, 2_000)
+export const HUNDREDS = scaled(3_000, 200)
 /** How many callers wait for their answers, with single appends and with appends of a hundred. */
-const CALLERS = 64
+export const CALLERS = 64
 export const YOUNG = scaled(10_000, 1_000)
 export const MIDDLE = scaled(100_000, 5_000)
 const OLD = scaled(1_000_000, 10_000)
 export const RATE = 2_000
 const LIVE_SECONDS = scaled(10, 4)
-const ROUNDS = 3
+export const ROUNDS = 3
 const PREFIXES = ['chat-']
 
 export const whole = (value: number) => Math.round(value).toLocaleString('en')
@@ -40,7 +40,7 @@ export const perSecond = (value: number) => `${whole(value)}/s`
 export const ms = (value: number) => `${value.toFixed(value < 10 ? 1 : 0)} ms`
 export const cores = (share: number) => `${Math.round(100 * share)} %`
 
-const appending = (log: EventStoreLog, stream: string, each: number) => async (n: number) => {
+export const appending = (log: EventStoreLog, stream: string, each: number) => async (n: number) => {
   const result = await log.append(
     `${stream}-${n % 64}`,
     'any',
@@ -77,7 +77,7 @@ const decodeCost = (frame: Buffer) => {
   return { all, json: ((performance.now() - begun) * 1000) / times }
 }
 
-const readPages = async (log: EventStoreLog, count: number) => {
+export const readPages = async (log: EventStoreLog, count: number) => {
   let after: bigint | undefined
   for (let left = count; left > 0; ) {
     const page = await log.readAll({
@@ -90,7 +90,7 @@ const readPages = async (log: EventStoreLog, count: number) => {
   }
 }
 
-const catchUp = async (log: EventStoreLog, count: number) => {
+export const catchUp = async (log: EventStoreLog, count: number) => {
   let left = count
   for await (const batch of log.subscribe({ after: 'start', prefixes: PREFIXES })) {
     for (const item of batch) if (item.kind === 'event') left -= 1

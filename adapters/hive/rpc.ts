@@ -22,9 +22,11 @@ export const askNode = async (
   timeoutMs: number,
   call: { readonly method: string; readonly params: unknown },
 ): Promise<AskedNode> => {
+  // The first of a process load the client of fetch, before the node's time begins.
+  const headers = new Headers({ 'content-type': 'application/json' })
   const response = await fetch(node, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers,
     body: JSON.stringify({ jsonrpc: '2.0', id: 1, ...call }),
     signal: AbortSignal.timeout(timeoutMs),
     redirect: 'error',

@@ -17,7 +17,7 @@ const isEarly = (env: NodeJS.ProcessEnv | EarlyEnv): env is EarlyEnv => typeof e
 
 export type ChildOptions = {
   readonly name: string
-  /** A .ts file and its arguments. */
+  /** Flags of Node, a .ts file and its arguments. */
   readonly args: ReadonlyArray<string>
   readonly env: NodeJS.ProcessEnv | EarlyEnv
   /** Matches the line that says that it is ready; the first group becomes `Child.ready`. */

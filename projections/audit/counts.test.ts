@@ -138,15 +138,16 @@ test('given a timeline of a few spans, then only the stretches that their edges 
 })
 test('given a short span long ago, when the audit log is asked for it, then what came before and after it is not gone through', async (context) => {
   const asked = { from: new Date(STARTED + 300_000), to: new Date(STARTED + 360_000) }
+  // As after a while: blocks that were filled lately are in no index by time.
+  await context.session.exec(`SELECT brin_summarize_new_values('presence_audit_log_time')`)
   await context.session.exec('ANALYZE presence_audit_log')
   const rows = await context.session.run(auditLog(asked, 'newest', null, 10).statement)
   assert.is(rows.length, 10)
   for (const { created_at } of rows)
     assert.ok((created_at as number) >= asked.from.getTime() && (created_at as number) <= asked.to.getTime())
   for (const order of ['newest', 'oldest'] as const) {
-    const read = await rowsRead(context, auditLog(asked, order, null, 1))
-    // Those of a minute, and of the blocks that it is in.
-    assert.ok(read < EVENTS / 3, `${read} of ${EVENTS} rows, ${order} first`)
+    const walked = await rowsRead(context, auditLog(asked, order, null, 1), 'presence_audit_log_pkey')
+    assert.ok(walked <= 1, `${walked} of ${EVENTS} rows in the log’s order, ${order} first`)
   }
 })
 test('given a record that ends with many looks, then they are in no count, and are not read again', async (context) => {

@@ -35,7 +35,7 @@ const measureAll = async (nodes: NodesUnderTest) => {
   const other = await measureOtherServer()
   const starts = await measureStarts()
   const memory = await measureMemory(nodes)
-  const reads = await measureReads(nodes, memory.total)
+  const reads = await measureReads(nodes)
   await nodes.log.close()
   const opening = await measureOpening(nodes)
   return { bytes: nodes.bytes, appends, live, other, starts, memory, reads, opening }

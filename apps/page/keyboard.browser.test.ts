@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Browser, type Page, testBrowser } from '../../infra/testing/browser.ts'
+import { type Browser, type CDPSession, type Page, testBrowser } from '../../infra/testing/browser.ts'
 import { type Embedded, startEmbedded } from '../../infra/testing/embedded.ts'
 import { type JsonClient, jsonSocket } from '../../infra/testing/json-socket.ts'
 
@@ -22,12 +22,23 @@ const until = (page: Page, condition: string) =>
     throw new Error(`${condition}: ${error}`)
   })
 const isClean = async (page: Page, where: string): Promise<void> => {
-  await page.evaluate(AXE)
+  if ((await page.evaluate(`'axe' in globalThis`)) === false) await page.evaluate(AXE)
   const found = await page.evaluate(
     `axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) =>
       violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html.slice(0, 120)).join(' | ')))`,
   )
   assert.equal(found, [], where)
+}
+const sessions = new WeakMap<Page, Promise<CDPSession>>()
+/** What a screen reader calls what has the focus. Asked of that alone: the tree of the whole page takes longer at each stop. */
+const nameOfFocused = async (page: Page): Promise<string> => {
+  const session = sessions.get(page) ?? page.createCDPSession()
+  sessions.set(page, session)
+  const cdp = await session
+  const { result } = await cdp.send('Runtime.evaluate', { expression: 'document.activeElement' })
+  const asked = { objectId: result.objectId!, fetchRelatives: false }
+  const { nodes } = await cdp.send('Accessibility.getPartialAXTree', asked)
+  return String(nodes[0]?.name?.value ?? '')
 }
 /** What has the focus: whether that shows, and what a screen reader calls it. */
 const focused = async (page: Page): Promise<{ shows: boolean; html: string; name: string }> => {
@@ -36,9 +47,7 @@ const focused = async (page: Page): Promise<{ shows: boolean; html: string; name
     const { outlineStyle, outlineWidth } = getComputedStyle(at)
     return { shows: outlineStyle !== 'none' && parseFloat(outlineWidth) > 0, html: at.outerHTML.slice(0, 120) }
   })()`)) as { shows: boolean; html: string }
-  const handle = await page.evaluateHandle('document.activeElement')
-  const node = await page.accessibility.snapshot({ root: handle as never, interestingOnly: false })
-  return { ...seen, name: node?.name ?? '' }
+  return { ...seen, name: await nameOfFocused(page) }
 }
 /** Tab until this has the focus; each stop on the way shows that it has it, and has a name. */
 const tabTo = async (page: Page, element: string): Promise<void> => {

@@ -1,3 +1,4 @@
+// test: alone
 /** What a message may cost, counted and not timed, so that a busy machine changes nothing: a regression is seen the day that it
  *  comes. A budget that is to grow is changed here, with the reason in the commit. */
 import { Session } from 'node:inspector/promises'

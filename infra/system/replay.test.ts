@@ -31,7 +31,7 @@ room(
         '--rate',
         '5000x',
         '--lines',
-        '200',
+        '100',
       ])
       assert.equal(code, 0, output)
       assert.match(output, /no differences/)
@@ -46,7 +46,7 @@ if (existsSync(busyWeek))
   room(
     'given the busy week’s first lines, when they are performed, then every table is what they imply',
     async () => {
-      const { code, output } = await replay([busyWeek, '--lines', process.env.REPLAY_LINES ?? '150'])
+      const { code, output } = await replay([busyWeek, '--lines', process.env.REPLAY_LINES ?? '100'])
       assert.equal(code, 0, output)
       assert.match(output, /no differences/)
     },

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import puppeteer, { type Browser, type Page } from 'puppeteer-core'
 
-export type { Browser, Page } from 'puppeteer-core'
+export type { Browser, CDPSession, Page } from 'puppeteer-core'
 
 /** Headless, with a profile of its own that goes when it is closed. Nothing but loopback addresses is reached. */
 export const testBrowser = (more: ReadonlyArray<string> = []): Promise<Browser> =>

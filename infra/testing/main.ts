@@ -167,8 +167,9 @@ const main = async (): Promise<number> => {
   }
   try {
     say(`${files.length} test files, ${AT_ONCE} at a time`)
+    const complete = files.filter(({ needs }) => !needs.some((need) => missing.has(need)))
     const groups = groupsOf(
-      files.toSorted((a, b) => a.path.localeCompare(b.path)),
+      complete.toSorted((a, b) => a.path.localeCompare(b.path)),
       TOGETHER,
     )
     const shares = new Set(groups.flat())

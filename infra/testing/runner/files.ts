@@ -4,8 +4,8 @@ import { programs } from './packages.ts'
 
 const MARKS = ['calm', 'waits', 'alone'] as const
 type Mark = (typeof MARKS)[number]
-/** What a file whose text has one of these does to its whole process, or leaves to its end: a process, a thread, a variable of the
- *  environment, a global, a program of the machine's. */
+/** What a file whose text has one of these does to its whole process, or leaves to its end: a process, a thread, a handler, what is
+ *  shown, the whole product. A log or a Redis is stopped by its own handle. */
 const OWN_PROCESS = [
   'node:child_process',
   'node:worker_threads',
@@ -14,15 +14,14 @@ const OWN_PROCESS = [
   'process.argv',
   'process.memoryUsage',
   'process.resourceUsage',
-  'globalThis',
-  'console.log',
+  '## shown',
+  '## left out',
   'testing/browser.ts',
   'testing/embedded.ts',
-  'testing/eventstore.ts',
-  'testing/redis.ts',
   'testing/server.ts',
 ] as const
-const SETS_ENVIRONMENT = /(?:delete process\.env|process\.env(?:\.\w+|\[[^\]]+\]) \??=[^=]|process\.env = )/
+const SETS_GLOBAL =
+  /^ *globalThis\.\w+ = |(?:delete process\.env|process\.env(?:\.\w+|\[[^\]]+\]) \??=[^=]|process\.env = )/m
 
 export type TestFile = {
   readonly path: string
@@ -57,9 +56,9 @@ export const describe = (path: string, text: string): TestFile => {
   const isAlone =
     mark !== null ||
     timeout !== undefined ||
-    needs.size > 0 ||
+    named.length > 0 ||
     OWN_PROCESS.some((word) => text.includes(word)) ||
-    SETS_ENVIRONMENT.test(text)
+    SETS_GLOBAL.test(text)
   return {
     path,
     mark,

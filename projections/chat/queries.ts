@@ -28,15 +28,6 @@ const listed = t.type({
   reactions: t.array(reaction),
 })
 
-/** The messages of a space, or of one of its rooms, as the index of rooms has them: by the hashes of their names. The names
- *  beside them are put so that the planner does not take them for further conditions: it would expect next to nothing, and
- *  sort a whole room for its newest page. */
-const messagesIn = ({ type, id }: SpaceRef, subspace?: string) =>
-  subspace === undefined
-    ? sql.fragment`hashtext(space_id) = hashtext(${id}) AND coalesce(space_id = ${id} AND space_type = ${type}, false)`
-    : sql.fragment`hashtext(space_id) = hashtext(${id}) AND hashtext(subspace) = hashtext(${subspace})
-        AND coalesce(space_id = ${id} AND space_type = ${type} AND subspace = ${subspace}, false)`
-
 /** Finds a message by its id or its revision; no row if this space has no such message. */
 export const revisionOf = (space: SpaceRef, messageId: string): Query<{ readonly revision: bigint }> =>
   query(
@@ -53,7 +44,7 @@ export const messageIdsOf = (
 ): Query<{ readonly message_id: string; readonly revision: bigint }> =>
   query(
     sql.unsafe`SELECT message_id, revision FROM chat_messages
-      WHERE ${messagesIn(space)} AND revision > ${String(after)}::int8
+      WHERE space_type = ${space.type} AND space_id = ${space.id} AND revision > ${String(after)}::int8
       ORDER BY revision LIMIT ${limit}`,
     t.type({ message_id: t.string, revision: bigint }),
   )
@@ -73,7 +64,7 @@ export const messagesOf = (
   const forwards = after !== undefined
   const range = sql.join(
     [
-      messagesIn(space, subspace),
+      sql.fragment`space_type = ${space.type} AND space_id = ${space.id} AND subspace = ${subspace}`,
       ...(before === undefined ? [] : [sql.fragment`revision < ${String(before)}::int8`]),
       ...(after === undefined ? [] : [sql.fragment`revision > ${String(after)}::int8`]),
     ],

@@ -102,8 +102,11 @@ const createSnapshotting = <State, Event>(
     const isDue = events >= bytes / BYTES_AN_EVENT
     return events >= options.snapshotIdleEvents && (isDue || isSaved(bytes))
   }
-  const ifWorth = (): Promise<void> =>
-    state.held() !== null && isWorthIdle() ? snapshot() : Promise.resolve()
+  const ifWorth = async (): Promise<void> => {
+    // One that is under way is of an earlier state.
+    await state.snapshotted()
+    if (state.held() !== null && isWorthIdle()) await snapshot()
+  }
   /** One timer for many short times of quiet: a busy stream has one after each command. */
   const look = (ms: number): void => {
     timer = setTimeout(() => {

@@ -53,7 +53,10 @@ export type StreamState<State, Event> = {
   readonly sinceSnapshot: () => number
   /** How many bytes the last snapshot takes on the log, 0 if none is known. */
   readonly snapshotBytes: () => number
+  /** If one is under way, resolves with that. */
   readonly snapshot: () => Promise<void>
+  /** Resolves once no snapshot is under way. */
+  readonly snapshotted: () => Promise<void>
   /** Roughly how many bytes this holds. */
   readonly weight: () => number
 }
@@ -258,6 +261,7 @@ export const createStreamState = <State, Event>(
         })
       return own.snapshotting
     },
+    snapshotted: () => own.snapshotting ?? Promise.resolve(),
     weight: () =>
       own.held === null
         ? 0

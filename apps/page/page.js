@@ -36,8 +36,7 @@ const join = () => {
   const request = { spaceType: room.space_type, spaceId: room.space_id, subspace, ...(since ? { since } : {}) }
   clearTimeout(joinTimer)
   socket.emit('join-space', request, (answer) => {
-    if (!sameRoom(room, state.room)) return
-    if (answer.ok) return
+    if (answer.ok || !sameRoom(room, state.room)) return
     if (state.seen.size === 0) loadChat(room)
     if (answer.code === 'queued') {
       if (answer.session_token) keepGuest(answer.session_token)

@@ -22,7 +22,7 @@ import { keysFor, readKeys } from './key-arguments.ts'
 export const verifyUsage = `presence audit verify [--checkpoint FILE]… [--key VKEY|FILE]… [--limit N]
 
 Makes every event's leaf, the tree, the chain and every table anew from the log, and compares: each row of each table,
-each checkpoint that was issued, and each moment that is kept of a room. Names what differs, and ends with 1 where
+what each table is with what the migrations make, each checkpoint that was issued, and each moment that is kept of a room. Names what differs, and ends with 1 where
 something does, with 2 where it could not be looked at.
 
   --checkpoint FILE   a checkpoint from elsewhere, to hold the log against too
@@ -137,6 +137,9 @@ const verifyAll = async (
     tellWentBack(done, io)
     if (verifiers.length === 0) io.err('No key: signatures were not looked at (AUDIT_SIGNING_KEY, or --key).')
     if (done.otherLog !== null) io.err(plain(done.otherLog))
+    for (const fault of done.shape) io.err(plain(fault))
+    if (done.shape.length > 0)
+      io.out(`${counted(done.shape.length, 'difference')} between the tables and what the migrations make`)
     if (done.compared === null) io.out('Nothing was ever projected: there are no rows to compare.')
     else {
       const { differences, found, rows, tables } = done.compared
@@ -161,6 +164,7 @@ const verifyAll = async (
     if (done.keys.length > 0) io.out(`${counted(done.keys.length, 'fault')} in the keys of people`)
     const wrong =
       done.keys.length +
+      done.shape.length +
       done.failures.length +
       kept.faults.length +
       done.motion.faults.length +

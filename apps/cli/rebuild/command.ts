@@ -9,7 +9,7 @@ import { type Command, counted } from '../command.ts'
 import { openedLog } from '../opened-log.ts'
 import { progressTo, type Shown } from '../progress.ts'
 import { reached } from '../reached.ts'
-import { plainJson } from '../shown.ts'
+import { plain, plainJson } from '../shown.ts'
 
 const usage = `presence rebuild [--projection NAME] [--compare] [--dry-run] [--without-keys]
 
@@ -77,6 +77,7 @@ export const rebuild: Command = {
       if (shut !== null) io.err(shut)
       if (done.parkedStreams > 0)
         io.err(`${counted(done.parkedStreams, 'parked stream')}: presence parked lists what waits.`)
+      for (const fault of done.shape) io.err(plain(fault))
       for (const difference of done.differences ?? []) io.err(plainJson(JSON.stringify(difference)))
       if (compare)
         io.out(
@@ -84,10 +85,10 @@ export const rebuild: Command = {
             ? done.otherLog === null
               ? 'not compared: the live tables are behind the log'
               : 'not compared: the live tables are of another log'
-            : counted(done.differences.length, 'difference'),
+            : counted(done.differences.length + done.shape.length, 'difference'),
         )
       io.out(dry ? 'the live tables are as they were' : 'swapped in')
-      return (done.differences?.length ?? 0) > 0 ? 1 : 0
+      return (done.differences?.length ?? 0) + done.shape.length > 0 ? 1 : 0
     } finally {
       await log.close()
     }

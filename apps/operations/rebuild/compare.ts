@@ -19,13 +19,17 @@ const SHOWN = 10
 /** Postgres joins both by key, and returns only what differs: nothing is sorted, written out or transferred. */
 const differing = async (session: DatabaseSession, a: string, b: string, table: Table) => {
   const columns = (
-    await session.run(sql.unsafe`SELECT attname AS name FROM pg_attribute
-      WHERE attrelid = ${`"${a}"."${table.name}"`}::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum`)
-  )
-    .map(({ name }) => String(name))
-    .filter((name) => !STORAGE_COLUMNS.includes(name))
+    await session.run(sql.unsafe`SELECT a.attname AS name FROM pg_attribute a JOIN pg_attribute b
+        ON b.attrelid = to_regclass(${`"${b}"."${table.name}"`}) AND b.attname = a.attname AND NOT b.attisdropped
+      WHERE a.attrelid = to_regclass(${`"${a}"."${table.name}"`}) AND a.attnum > 0 AND NOT a.attisdropped
+      ORDER BY a.attnum`)
+  ).map(({ name }) => String(name))
+  // Not a table with such rows: there is nothing to join by, and its shape is named as different.
+  if (!table.key.every((name) => columns.includes(name))) return []
   const row = sql.join(
-    columns.map((name) => sql.fragment`${sql.identifier(['t', name])}`),
+    columns
+      .filter((name) => !STORAGE_COLUMNS.includes(name))
+      .map((name) => sql.fragment`${sql.identifier(['t', name])}`),
     sql.fragment`, `,
   )
   const part = (schema: string) =>

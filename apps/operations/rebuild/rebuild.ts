@@ -27,6 +27,7 @@ import {
   writeTail,
 } from '../tables/apply.ts'
 import { whyOtherLog } from '../tables/same-log.ts'
+import { type ShapeFaults, shapeFaults } from '../tables/shape.ts'
 import { compareTables, type TableDifference } from './compare.ts'
 import { dropStale, indexShadow, makeShadow, swapShadow } from './shadow-tables.ts'
 
@@ -56,6 +57,8 @@ export type RebuildOptions = {
   readonly inspect?: (made: {
     readonly session: DatabaseSession
     readonly schema: string
+    /** How the live tables differ from what the migrations make. */
+    readonly shape: ShapeFaults
     /** Null if nothing was ever projected: then the new tables are at the log's end. */
     readonly position: bigint | null
     readonly onLive: boolean
@@ -83,6 +86,8 @@ export type Rebuilt = {
   readonly otherLog: string | null
   /** Null if nothing was compared, because it was not requested or the live tables are behind. */
   readonly differences: ReadonlyArray<TableDifference> | null
+  /** If they were to be compared: a sentence for each way in which the live tables are not what the migrations make. */
+  readonly shape: ReadonlyArray<string>
   /** The schema of the new tables if they are kept, else null. */
   readonly schema: string | null
 }
@@ -321,7 +326,7 @@ export const rebuild = async ({
     await dropStale(session)
     await session.exec('SET synchronous_commit = off')
     await writeSteadily(session)
-    await makeShadow(session, schema, only, inspect !== undefined)
+    const made = await makeShadow(session, schema, only, inspect !== undefined)
     await fill(log, work, { limit: batchSize, upTo: await boundHere(), onBatch: () => tell('reading') })
     tell('indexing')
     const indexing = performance.now()
@@ -330,7 +335,7 @@ export const rebuild = async ({
     )
     try {
       for (const other of others) await writeSteadily(other)
-      await indexShadow([session, ...others], schema, only, inspect !== undefined)
+      await indexShadow([session, ...others], schema, { only, keysOnly: inspect !== undefined, made })
     } finally {
       await Promise.all(others.map((other) => other.close()))
     }
@@ -338,6 +343,7 @@ export const rebuild = async ({
     await fill(log, work, { limit: batchSize, upTo: await boundHere(), onBatch: () => tell('catching up') })
 
     let differences: ReadonlyArray<TableDifference> | null = null
+    let shape: ReadonlyArray<string> = []
     const result = (left: string | null): Rebuilt => ({
       events: work.events,
       position: work.position,
@@ -346,6 +352,7 @@ export const rebuild = async ({
       parkedStreams: work.parked.size,
       otherLog: other,
       differences,
+      shape,
       schema: left,
     })
     /** Begins a transaction that sees both sets of tables at one position: that of the live ones, null if there is none. */
@@ -360,11 +367,13 @@ export const rebuild = async ({
     if (inspect !== undefined) {
       await session.transaction(async () => {
         const livePosition = await atOneMoment()
-        await inspect({ session, schema, position: work.position, onLive: livePosition !== null })
+        const shape = await shapeFaults(session, made.shape)
+        await inspect({ session, schema, shape, position: work.position, onLive: livePosition !== null })
       })
       await session.exec(`DROP SCHEMA "${schema}" CASCADE`)
       return result(null)
     }
+    if (compare) shape = (await session.transaction(() => shapeFaults(session, made.shape))).sentences
     if (comparing)
       await session.transaction(async () => {
         const livePosition = await atOneMoment()

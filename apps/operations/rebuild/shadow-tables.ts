@@ -6,6 +6,8 @@ import { AUDIT_TABLE } from '../../../projections/audit/fold.ts'
 import { type Only, tablesOf } from '../../../projections/batch.ts'
 import { PARKED_TABLES } from '../../../projections/parked.ts'
 import { TILES_TABLE } from '../../../projections/proof/tree.ts'
+import { readShape, type TablesShape } from '../tables/shape.ts'
+import { makeByMigrations } from './made-tables.ts'
 
 /** Swapped besides the tables that derive from the log: what a rebuild parks replaces what was parked. */
 const PARKED = PARKED_TABLES.map(({ name }) => name)
@@ -27,8 +29,8 @@ export const dropStale = async (session: DatabaseSession): Promise<void> => {
     await session.exec(`DROP SCHEMA ${id(schema)} CASCADE`)
 }
 
-/** `indexed`: the index of the primary key exists already, under its name. */
-const constraintsOf = (session: DatabaseSession, table: string, indexed = false) =>
+/** `made`: the schema to read them from. `indexed`: the index of the primary key exists already, under its name. */
+const constraintsOf = (session: DatabaseSession, made: string, table: string, indexed = false) =>
   rows(
     session,
     // Primary keys come first, since others refer to them.
@@ -36,50 +38,74 @@ const constraintsOf = (session: DatabaseSession, table: string, indexed = false)
         CASE WHEN con.contype = 'p' AND ${indexed} THEN format('PRIMARY KEY USING INDEX %I', key.relname)
           ELSE pg_get_constraintdef(con.oid) END) AS ddl
       FROM pg_constraint con JOIN pg_class rel ON rel.oid = con.conrelid LEFT JOIN pg_class key ON key.oid = con.conindid
-      WHERE rel.relnamespace = 'public'::regnamespace AND rel.relname = ${table} AND con.contype IN ('p', 'f')
+      WHERE rel.relnamespace = ${made}::regnamespace AND rel.relname = ${table} AND con.contype IN ('p', 'f')
       ORDER BY con.contype DESC`,
     'ddl',
   )
 
-/** The statements that build indexes, the most expensive first, as estimated: those over all rows and most columns. `kind`:
- *  those of primary keys, other unique ones, or the rest. */
+/** The statements that build in `schema` the indexes which the tables have in the schema `from`, the most expensive first,
+ *  as estimated: those over all rows and most columns. `kind`: those of primary keys, other unique ones, or the rest. */
 const indexesOf = (
   session: DatabaseSession,
-  schema: string,
+  { from, schema }: { readonly from: string; readonly schema: string },
   tables: ReadonlyArray<string>,
   kind: 'primary' | 'unique' | 'other',
 ) =>
   rows(
     session,
-    sql.unsafe`SELECT replace(pg_get_indexdef(i.indexrelid), ' ON public.', ${` ON ${id(schema)}.`}) AS ddl
+    sql.unsafe`SELECT replace(pg_get_indexdef(i.indexrelid), ${` ON ${from}.`}, ${` ON ${id(schema)}.`}) AS ddl
       FROM pg_index i JOIN pg_class rel ON rel.oid = i.indrelid
-      WHERE rel.relnamespace = 'public'::regnamespace AND rel.relname = ANY(${sql.array(tables, 'text')})
+      WHERE rel.relnamespace = ${from}::regnamespace AND rel.relname = ANY(${sql.array(tables, 'text')})
         AND CASE WHEN i.indisprimary THEN 'primary' WHEN i.indisunique THEN 'unique' ELSE 'other' END = ${kind}
       ORDER BY i.indpred IS NOT NULL, i.indnatts DESC, i.indexrelid`,
     'ddl',
   )
 
-/** Makes the tables in `schema`, empty, with the keys needed to fill them, and makes it the session's schema.
- *  `passing`: the tables are only inspected and dropped, so no crash need bring them back. */
+/** The shape that the migrations give the tables, and the statements that give the tables that are only appended to their
+ *  keys: indexes first, then what makes them keys. */
+export type MadeShadow = {
+  readonly shape: TablesShape
+  readonly appended: { readonly indexes: ReadonlyArray<string>; readonly keys: ReadonlyArray<string> }
+}
+
+/** Makes the tables in `schema` as the migrations make them, empty, with the keys needed to fill them, and makes it the
+ *  session's schema. `passing`: the tables are only inspected and dropped, so no crash need bring them back. */
 export const makeShadow = async (
   session: DatabaseSession,
   schema: string,
   only?: Only,
   passing = false,
-): Promise<void> => {
+): Promise<MadeShadow> => {
   const all = builtFor(only)
-  await session.exec(`CREATE SCHEMA ${id(schema)}`)
-  for (const table of all)
-    await session.exec(
-      `CREATE ${passing ? 'UNLOGGED ' : ''}TABLE ${id(schema)}.${id(table)} (LIKE public.${id(table)} INCLUDING ALL EXCLUDING INDEXES)`,
-    )
-  // pg_get_constraintdef writes names for the current search path: call it while that is public's, then switch.
-  const keys: string[] = []
-  const lookedUp = all.filter((table) => !APPENDED.includes(table))
-  for (const table of lookedUp) keys.push(...(await constraintsOf(session, table)))
-  keys.push(...(await indexesOf(session, schema, lookedUp, 'unique')))
+  const made = `${schema}_made`
+  const at = { from: made, schema }
+  const shadow = await session.transaction(async () => {
+    await makeByMigrations(session, made)
+    await session.exec(`CREATE SCHEMA ${id(schema)}`)
+    for (const table of all)
+      await session.exec(
+        `CREATE ${passing ? 'UNLOGGED ' : ''}TABLE ${id(schema)}.${id(table)} (LIKE ${id(made)}.${id(table)} INCLUDING ALL EXCLUDING INDEXES)`,
+      )
+    // pg_get_constraintdef writes names for the current search path: call it while that is the other schema's, then switch.
+    const keys: string[] = []
+    const lookedUp = all.filter((table) => !APPENDED.includes(table))
+    for (const table of lookedUp) keys.push(...(await constraintsOf(session, made, table)))
+    keys.push(...(await indexesOf(session, at, lookedUp, 'unique')))
+    const appended = APPENDED.filter((name) => all.includes(name))
+    const indexes = [
+      ...(await indexesOf(session, at, appended, 'primary')),
+      ...(await indexesOf(session, at, appended, 'unique')),
+    ]
+    const laterKeys: string[] = []
+    for (const table of appended) laterKeys.push(...(await constraintsOf(session, made, table, true)))
+    const shape = await readShape(session, made)
+    await session.exec(`SET LOCAL search_path TO ${id(schema)}`)
+    for (const key of keys) await session.exec(key)
+    await session.exec(`DROP SCHEMA ${id(made)} CASCADE`)
+    return { shape, appended: { indexes, keys: laterKeys } }
+  })
   await session.exec(`SET search_path TO ${id(schema)}`)
-  for (const key of keys) await session.exec(key)
+  return shadow
 }
 
 /** Runs each of these on whichever session is free. All of them end before the first failure is thrown. */
@@ -97,12 +123,16 @@ const spread = async (
 }
 
 /** Builds what `makeShadow` left out, once the rows are there: one index at a time on each session, none waiting for
- *  another. `keysOnly`: no other indexes, for comparing with the live tables. */
+ *  another. `keysOnly`: no other indexes, for comparing with the live tables. The others are those of the live tables, so
+ *  that whoever added one keeps it. */
 export const indexShadow = async (
   sessions: readonly [DatabaseSession, ...ReadonlyArray<DatabaseSession>],
   schema: string,
-  only?: Only,
-  keysOnly = false,
+  {
+    only,
+    keysOnly = false,
+    made,
+  }: { readonly only?: Only; readonly keysOnly?: boolean; readonly made: MadeShadow },
 ): Promise<void> => {
   const all = builtFor(only)
   const appended = APPENDED.filter((name) => all.includes(name))
@@ -110,12 +140,9 @@ export const indexShadow = async (
   await session.exec('SET search_path TO public')
   // Adding a key locks its table, building its index does not: so the index is built first, and then made the key.
   const indexes = [
-    ...(keysOnly ? [] : await indexesOf(session, schema, all, 'other')),
-    ...(await indexesOf(session, schema, appended, 'primary')),
-    ...(await indexesOf(session, schema, appended, 'unique')),
+    ...(keysOnly ? [] : await indexesOf(session, { from: 'public', schema }, all, 'other')),
+    ...made.appended.indexes,
   ]
-  const keys: string[] = []
-  for (const table of appended) keys.push(...(await constraintsOf(session, table, true)))
   // The sessions are as many as there are processors: more workers would only hand rows to each other.
   for (const each of sessions)
     await each.exec(
@@ -124,7 +151,7 @@ export const indexShadow = async (
   // Keys that were filled in no order have pages that are half empty.
   const filled = keysOnly ? [] : all.filter((name) => !appended.includes(name))
   await spread(sessions, [...filled.map((table) => `REINDEX TABLE ${id(schema)}.${id(table)}`), ...indexes])
-  for (const key of keys) await session.exec(key)
+  for (const key of made.appended.keys) await session.exec(key)
   await spread(
     sessions,
     [...new Set([...appended, ...all])].map((table) => `ANALYZE ${id(table)}`),

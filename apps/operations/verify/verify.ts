@@ -36,6 +36,8 @@ export type Verified = {
   readonly otherLog: string | null
   /** Null if nothing was ever projected, so that there is nothing to compare. */
   readonly compared: ComparedRows | null
+  /** A sentence for each way in which the tables are not what the migrations make. */
+  readonly shape: ReadonlyArray<string>
   /** How many streams have waiting events, which are in no table. */
   readonly parkedStreams: number
   readonly checkpoints: number
@@ -181,6 +183,7 @@ export const verifyLog = async ({
   const keys: string[] = []
   let motion: MotionCheck = { blocks: 0, faults: [] }
   let compared: ComparedRows | null = null
+  let reshaped: ReadonlyArray<string> = []
   let count = 0
   const proved: Proved = { size: 0, moved: 0, lost: [] }
   let wentBack: ReadonlyArray<WentBack> = []
@@ -204,7 +207,8 @@ export const verifyLog = async ({
       comparing = moments.compare()
       comparing.catch(() => {})
     },
-    inspect: async ({ session, schema, onLive }) => {
+    inspect: async ({ session, schema, shape, onLive }) => {
+      reshaped = shape.sentences
       // All events were given to it by now: it asks the log while Postgres compares.
       const ending = comparing.then(moments.end)
       ending.catch(() => {})
@@ -252,7 +256,7 @@ export const verifyLog = async ({
       keys.push(...(await holdErased(session, log)))
       motion = await holdMotion(session, Date.now())
       const onRows = (table: string, rows: number) => onProgress({ phase: 'rows', table, rows })
-      if (onLive) compared = await differ({ session, schema, limit, onRows })
+      if (onLive) compared = await differ({ session, schema, reshaped: shape.tables, limit, onRows })
       followed = await ending
     },
   })
@@ -275,6 +279,7 @@ export const verifyLog = async ({
     size,
     root,
     compared,
+    shape: reshaped,
     checkpoints: count,
     moved: proved.moved,
     heldUpTo: proved.size,

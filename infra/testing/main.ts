@@ -46,6 +46,11 @@ const total = { passed: 0, failed: 0 }
 const failures = new Map<string, ReadonlyArray<string>>()
 const failed: Array<{ file: TestFile; outcome: Outcome }> = []
 
+/** What each took of the processors, in seconds. */
+const processor = new Map<string, number>()
+/** How many are named at the end that took the most. */
+const DEAREST = 10
+
 const report = (name: string, took: number, outcome: Outcome, output: string): void => {
   total.passed += outcome.passed
   total.failed += outcome.failed
@@ -88,6 +93,7 @@ const runTest = async (file: TestFile, missing: ReadonlyMap<string, string>): Pr
     timeoutSeconds: file.timeoutSeconds,
   })
   times[file.path] = Math.round(performance.now() - start)
+  processor.set(file.path, ended.processorSeconds)
   const outcome = judge(ended)
   report(file.path, performance.now() - start, outcome, ended.output)
   if (outcome.failed > 0) failed.push({ file, outcome })
@@ -99,7 +105,8 @@ const runGroup = async (files: ReadonlyArray<TestFile>): Promise<void> => {
     files.map(({ path }) => path),
     { cwd: root, env },
   )
-  for (const { path, outcome, output, took } of ran) {
+  for (const { path, outcome, output, took, processorSeconds } of ran) {
+    processor.set(path, processorSeconds)
     times[path] = took
     report(path, took, outcome, output)
     if (outcome.failed > 0) failed.push({ file: files.find((one) => one.path === path)!, outcome })
@@ -127,6 +134,7 @@ const runAgain = async (missing: ReadonlyMap<string, string>): Promise<ReadonlyA
 const runCheck = async (script: string): Promise<void> => {
   const start = performance.now()
   const ended = await runCommand('npm', ['run', '--silent', script], { cwd: root, env, timeoutSeconds: 180 })
+  processor.set(`npm run ${script}`, ended.processorSeconds)
   const passed = ended.code === 0
   const outcome = { passed: passed ? 1 : 0, failed: passed ? 0 : 1, problems: [], names: [], shown: '' }
   report(`npm run ${script}`, performance.now() - start, outcome, ended.output)
@@ -194,6 +202,11 @@ const main = async (): Promise<number> => {
   writeFileSync(TIMES, JSON.stringify(times))
 
   say('')
+  if (processor.size > DEAREST) {
+    const dearest = [...processor].sort(([, a], [, b]) => b - a).slice(0, DEAREST)
+    say(`of the processors, most was taken by:`)
+    for (const [name, seconds] of dearest) say(`  ${seconds.toFixed(1).padStart(6)} s  ${name}`)
+  }
   for (const [name, what] of failures) {
     say(`failed: ${name}`)
     for (const one of what) say(`  ✘ ${one}`)

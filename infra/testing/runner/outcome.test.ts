@@ -85,6 +85,19 @@ outcome('given a child that outlives its test, then it is killed with it', async
     t('a', () => { spawn('sleep', ['60'], { stdio: 'inherit' }).unref() }); t.run()`)
   assert.deepEqual(counts(o), [1, 0])
 })
+outcome(
+  'given a process that computes, itself and in a child, then it is told how much of a processor it took',
+  async () => {
+    const compute = 'const end = process.cpuUsage().user + 2e5; while (process.cpuUsage().user < end);'
+    const both = `${compute} require('node:child_process').spawnSync(process.execPath, ['-e', ${JSON.stringify(compute)}])`
+    const { processorSeconds } = await runCommand(process.execPath, ['-e', both], {
+      cwd: folder,
+      env: process.env,
+      timeoutSeconds: 20,
+    })
+    assert.ok(process.platform !== 'linux' || processorSeconds >= 0.4, String(processorSeconds))
+  },
+)
 outcome('given comments at its top, then a file says what it needs', () => {
   const file = describe('x.test.ts', '// test: calm\n// timeout: 300\n// needs: turnserver, caddy\n')
   assert.deepEqual(file, {

@@ -6,6 +6,8 @@ export type Ended = {
   readonly signal: NodeJS.Signals | null
   /** Set where it was killed for taking longer. */
   readonly timedOutAfterSeconds: number | null
+  /** User and system, its children among it if it waited for them. */
+  readonly processorSeconds: number
 }
 
 export type Outcome = {
@@ -23,7 +25,7 @@ export type Outcome = {
 const COLOUR = /\u001b\[[0-9;]*m/g
 
 /** uvu prints its totals once, at the end; it exits 0 where a file forgets `.run()` and where `before` throws. */
-export const judge = (ended: Ended): Outcome => {
+export const judge = (ended: Omit<Ended, 'processorSeconds'>): Outcome => {
   const text = ended.output.replaceAll(COLOUR, '')
   const totals = [...text.matchAll(/^ {2}Total: +(\d+)\n {2}Passed: +(\d+)\n {2}Skipped: +(\d+)$/gm)].at(-1)
   const [total, passed, skipped] = (totals?.slice(1) ?? []).map(Number)

@@ -1,8 +1,11 @@
 /** One command in a process group of its own, so that what it leaves behind goes with it. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import type { Ended } from './outcome.ts'
 
 const MAX_OUTPUT = 400_000
+/** Linux's USER_HZ, which is 100 on every machine that Node runs on. */
+const TICKS_PER_SECOND = 100
 const running = new Set<ChildProcess>()
 
 const killGroup = (child: ChildProcess): void => {
@@ -14,6 +17,25 @@ const killGroup = (child: ChildProcess): void => {
 }
 
 export const killAll = (): void => running.forEach(killGroup)
+
+/** Seconds of processor (user and system) that the children of this process took that have ended, with those that they waited
+ *  for themselves. 0 where the kernel doesn't say. */
+const takenByChildren = (): number => {
+  try {
+    const [, fields = ''] = readFileSync('/proc/self/stat', 'utf8').split(') ')
+    const [user = 0, system = 0] = fields.split(' ').slice(13, 15).map(Number)
+    return (user + system) / TICKS_PER_SECOND
+  } catch {
+    return 0
+  }
+}
+let taken = takenByChildren()
+/** Of the child that has just ended. Where two end in one moment, the first has the time of both. */
+const takenSinceLast = (): number => {
+  const before = taken
+  taken = takenByChildren()
+  return taken - before
+}
 
 export const runCommand = (
   command: string,
@@ -52,9 +74,11 @@ export const runCommand = (
     child.once('error', failed)
     child.once('exit', (code, signal) => {
       clearTimeout(timer)
+      const processorSeconds = takenSinceLast()
       const end = () => {
         running.delete(child)
-        done({ output, code, signal, timedOutAfterSeconds: timedOut ? options.timeoutSeconds : null })
+        const timedOutAfterSeconds = timedOut ? options.timeoutSeconds : null
+        done({ output, code, signal, timedOutAfterSeconds, processorSeconds })
       }
       // A grandchild that holds the pipe open would keep `close` from coming: it goes first.
       child.once('close', end)

@@ -18,12 +18,20 @@ const { exec } = await import('uvu')
 
 for (const path of process.argv.slice(2)) {
   const start = performance.now()
+  const before = process.cpuUsage()
   globalThis.UVU_QUEUE.splice(0, Number.POSITIVE_INFINITY, [null])
   process.exitCode = 0
   process.stdout.write(startOf(path))
   await import(pathToFileURL(join(process.cwd(), path)).href)
   await exec()
-  process.stdout.write(endOf(Number(process.exitCode), performance.now() - start))
+  const { user, system } = process.cpuUsage(before)
+  process.stdout.write(
+    endOf({
+      code: Number(process.exitCode),
+      took: performance.now() - start,
+      processor: (user + system) / 1000,
+    }),
+  )
 }
 process.exitCode = 0
 setTimeout(() => process.exit(1), STILL_OPEN_MS).unref()

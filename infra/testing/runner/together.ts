@@ -29,6 +29,7 @@ export type Ran = {
   readonly output: string
   /** Milliseconds. */
   readonly took: number
+  readonly processorSeconds: number
 }
 export type Shared = {
   /** Those that came to their end, and the one during which the process ended or was killed. */
@@ -50,11 +51,12 @@ export const runTogether = async (
   })
   const ran = sections(ended.output).map(({ path, output, end }) =>
     end === null
-      ? { path, output, took: 0, outcome: judge({ ...ended, output }) }
+      ? { path, output, took: 0, processorSeconds: 0, outcome: judge({ ...ended, output }) }
       : {
           path,
           output,
           took: end.took,
+          processorSeconds: end.processor / 1000,
           outcome: judge({ output, code: end.code, signal: null, timedOutAfterSeconds: null }),
         },
   )

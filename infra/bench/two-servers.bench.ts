@@ -1,11 +1,8 @@
 /** What two server processes carry beside one. On as many cores as a laptop has, the load, PostgreSQL and the log need the same
  *  cores, so no rate shows it. What does: how long the busiest server's main thread works for each message that anybody sends. One
  *  server carries at most the inverse of that, however many cores there are beside it. */
-import { startHiveStandIn } from '../hive/stand-in.ts'
-import { testEventStore } from '../testing/eventstore.ts'
-import { testDatabase } from '../testing/postgres.ts'
-import { testRedis } from '../testing/redis.ts'
-import { type ServerProcess, startProjectorProcess, startServerProcess } from '../testing/server.ts'
+import type { ServerProcess } from '../testing/server.ts'
+import { startTwoServers } from '../testing/two-servers.ts'
 import { type BenchMember, chatAt, gather, type JoinedRooms, knee } from './chat.ts'
 import { connect, spread } from './client.ts'
 import type { BenchContext, BenchResult } from './context.ts'
@@ -40,36 +37,6 @@ const LAYOUTS = {
 } as const
 type LayoutName = keyof typeof LAYOUTS
 const NAMES = Object.keys(LAYOUTS) as ReadonlyArray<LayoutName>
-
-type Parts = { readonly servers: ReadonlyArray<ServerProcess>; readonly stop: () => Promise<void> }
-
-const startAll = async (): Promise<Parts> => {
-  const [store, database, redis, hive] = await Promise.all([
-    testEventStore(),
-    testDatabase(),
-    testRedis(),
-    startHiveStandIn(),
-  ])
-  const env = {
-    EVENTSTORE_URL: store.url,
-    DATABASE_URL: database.url,
-    REDIS_URL: redis.url,
-    HIVE_NODE: hive.url,
-    HIVE_STANDIN: 'on',
-    LOG_LEVEL: 'warn',
-  }
-  const projector = await startProjectorProcess({ ...env, NODE_ID: 'projector' })
-  const servers = await Promise.all(
-    ['one', 'two'].map((name) => startServerProcess({ ...env, NODE_ID: name })),
-  )
-  const stop = async (): Promise<void> => {
-    await Promise.all(servers.map((server) => server.stop()))
-    await projector.stop()
-    await Promise.all([store.stop(), redis.stop(), hive.close()])
-    await database.drop()
-  }
-  return { servers, stop }
-}
 
 type Figures = {
   /** Microseconds of the busiest server's main thread, and of all the servers' threads, for each message that is sent to either. */
@@ -137,7 +104,7 @@ const kneeRow = (knees: Readonly<Partial<Record<LayoutName, number | null>>>): F
 }
 
 export const bench = async ({ turns }: BenchContext): Promise<BenchResult> => {
-  const { servers, stop } = await startAll()
+  const { servers, stop } = await startTwoServers()
   try {
     const tokens = await spread(ROOMS * SIZE, 8, (index) =>
       signedIn(servers[index % 2]!.url, accountOf(index)),

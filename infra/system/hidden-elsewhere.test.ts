@@ -6,53 +6,34 @@ import pg from 'pg'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { devKeys, signAs } from '../hive/keys.ts'
-import { startHiveStandIn } from '../hive/stand-in.ts'
 import { makePrimary, PRIMARY_ROLE } from '../primary/primary.ts'
 import { startCluster } from '../testing/cluster.ts'
-import { testEventStore } from '../testing/eventstore.ts'
-import { testDatabase } from '../testing/postgres.ts'
-import { testRedis } from '../testing/redis.ts'
-import { type ServerProcess, startProjectorProcess, startServerProcess } from '../testing/server.ts'
 import { type Client, clientOf } from '../testing/sockets.ts'
+import { startTwoServers } from '../testing/two-servers.ts'
 import { until } from '../testing/until.ts'
 
 const test = suite('hidden on the primary')
 const PASSWORD = 'a-password-of-the-followers'
-const parts = await Promise.all([
-  startCluster(),
-  testEventStore(),
-  testDatabase(),
-  testRedis(),
-  startHiveStandIn(),
-])
-const [primary, store, database, redis, hive] = parts
+const primary = await startCluster()
 const owner = new pg.Pool({ connectionString: primary.url, max: 2 })
 // Connections that are cut when it stops are no fault of the test's.
 owner.on('error', () => {})
 await makePrimary(primary.url, PASSWORD)
-const processes: ServerProcess[] = []
 const clients: Client[] = []
 const { hostname, port, pathname } = new URL(primary.url)
-const env = {
-  EVENTSTORE_URL: store.url,
-  DATABASE_URL: database.url,
-  REDIS_URL: redis.url,
-  HIVE_NODE: hive.url,
-  HIVE_STANDIN: 'on',
-  LOG_LEVEL: 'warn',
-  DB_PRIMARY_HOST: hostname,
-  DB_PRIMARY_PORT: port,
-  DB_PRIMARY_NAME: pathname.slice(1),
-  DB_PRIMARY_USER: PRIMARY_ROLE,
-  DB_PRIMARY_PASSWORD: PASSWORD,
-  CONTENT_POLL_MS: '100',
-}
+const { servers, startProjector, stop } = await startTwoServers(
+  {
+    DB_PRIMARY_HOST: hostname,
+    DB_PRIMARY_PORT: port,
+    DB_PRIMARY_NAME: pathname.slice(1),
+    DB_PRIMARY_USER: PRIMARY_ROLE,
+    DB_PRIMARY_PASSWORD: PASSWORD,
+    CONTENT_POLL_MS: '100',
+  },
+  { projector: false },
+)
+const urls = servers.map(({ url }) => url)
 const WAYS = ['replication', 'polling'] as const
-const startProjector = async (way: (typeof WAYS)[number]): Promise<ServerProcess> => {
-  const projector = await startProjectorProcess({ ...env, NODE_ID: 'projector', CONTENT_FOLLOW: way })
-  processes.push(projector)
-  return projector
-}
 const inside = async (url: string, account: string, spaceType: string, spaceId: string): Promise<Client> => {
   const challenge = String(Math.floor(Date.now() / 1_000))
   const { posting } = devKeys(account)
@@ -82,13 +63,7 @@ const isOut = (client: Client): Promise<unknown> =>
     ({ event, payload }) => event === 'kicked' || (event === 'space-error' && OVER.includes(payload.code)),
   )
 
-let urls: string[] = []
 test.before(async () => {
-  const servers = await Promise.all(
-    ['one', 'two'].map((name) => startServerProcess({ ...env, NODE_ID: name })),
-  )
-  processes.push(...servers)
-  urls = servers.map(({ url }) => url)
   // A table that is suddenly empty is not believed: somebody's permission stays.
   await owner.query(`INSERT INTO collaboration_permissions VALUES ('1', 'frank', 'editable')`)
 })
@@ -176,7 +151,7 @@ for (const way of WAYS)
     const rooms = await Promise.all(
       CHANGES.map(async (one, i) => ({ ...one, ...(await makeRoom(one.room, `${way}-${i}`)) })),
     )
-    const projector = await startProjector(way)
+    const projector = await startProjector({ CONTENT_FOLLOW: way })
     const author = await inside(urls[0]!, 'carol', 'post', rooms[0]!.spaceId)
     for (const { name, room, change: text, untimed = false, id, spaceType, spaceId } of rooms) {
       const visitor = room === 'document' ? 'erin' : 'gina'
@@ -193,9 +168,8 @@ for (const way of WAYS)
 
 test.after(async () => {
   for (const client of clients) client.close()
-  await Promise.all(processes.map((one) => one.stop()))
+  await stop()
   await owner.end()
-  await Promise.all([primary.stop(), store.stop(), redis.stop(), hive.close()])
-  await database.drop()
+  await primary.stop()
 })
 test.run()

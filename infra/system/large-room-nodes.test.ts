@@ -3,15 +3,11 @@
 /** The voice of a large room whose people are on two servers: one Janus carries it, and what one server takes back is taken back. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { startHiveStandIn } from '../hive/stand-in.ts'
 import { freePort } from '../postgres/embedded.ts'
-import { type Browser, type Page, testBrowser } from '../testing/browser.ts'
-import { testEventStore } from '../testing/eventstore.ts'
+import { type Browser, type Page, SCENES_AND_VOICES, testBrowser } from '../testing/browser.ts'
 import { type Janus, startJanus } from '../testing/janus.ts'
 import { type JsonClient, jsonSocket } from '../testing/json-socket.ts'
-import { testDatabase } from '../testing/postgres.ts'
-import { testRedis } from '../testing/redis.ts'
-import { startProjectorProcess, startServerProcess } from '../testing/server.ts'
+import { startTwoServers } from '../testing/two-servers.ts'
 import {
   deafen,
   hears,
@@ -54,37 +50,11 @@ const speaker = async (url: string): Promise<JsonClient> => {
 
 test.before(async (context) => {
   context.port = await freePort()
-  const [store, database, redis, hive, janus] = await Promise.all([
-    testEventStore(),
-    testDatabase(),
-    testRedis(),
-    startHiveStandIn(),
-    startJanus(context.port),
-  ])
-  context.janus = janus
-  const env = {
-    EVENTSTORE_URL: store.url,
-    DATABASE_URL: database.url,
-    REDIS_URL: redis.url,
-    HIVE_NODE: hive.url,
-    HIVE_STANDIN: 'on',
-    SYSTEM_ADMINS: 'alice',
-    JANUS_URL: janus.url,
-    LOG_LEVEL: 'warn',
-  }
-  const projector = await startProjectorProcess({ ...env, NODE_ID: 'projector' })
-  const servers = await Promise.all(['one', 'two'].map((NODE_ID) => startServerProcess({ ...env, NODE_ID })))
-  context.urls = servers.map(({ url }) => url) as [string, string]
-  context.stop = async () => {
-    await Promise.all(servers.map((server) => server.stop()))
-    await projector.stop()
-    await Promise.all([hive.close(), redis.stop(), store.stop(), database.drop()])
-  }
-  context.browser = await testBrowser([
-    '--autoplay-policy=no-user-gesture-required',
-    '--window-size=300,200',
-    '--allow-loopback-in-peer-connection',
-  ])
+  context.janus = await startJanus(context.port)
+  const { servers, stop } = await startTwoServers({ SYSTEM_ADMINS: 'alice', JANUS_URL: context.janus.url })
+  context.urls = [servers[0].url, servers[1].url]
+  context.stop = stop
+  context.browser = await testBrowser(SCENES_AND_VOICES)
   context.alice = await visitOn(context, 0, 'alice')
   context.bob = await visitOn(context, 1, null)
   context.carol = await visitOn(context, 0, null)

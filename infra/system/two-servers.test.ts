@@ -4,11 +4,7 @@ import { readFileSync } from 'node:fs'
 import { suite } from 'uvu'
 import { type BenchClient, connect, spread } from '../bench/client.ts'
 import { devKeys, signAs } from '../hive/keys.ts'
-import { startHiveStandIn } from '../hive/stand-in.ts'
-import { testEventStore } from '../testing/eventstore.ts'
-import { testDatabase } from '../testing/postgres.ts'
-import { testRedis } from '../testing/redis.ts'
-import { startProjectorProcess, startServerProcess } from '../testing/server.ts'
+import { startTwoServers } from '../testing/two-servers.ts'
 
 const OPERATIONS = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
 const SEATS = 10
@@ -34,26 +30,7 @@ const proofOf = (account: string) => {
 two(
   'given a space of 10 seats, when hundreds join at once on two servers, then 10 get in, the others are told that it is full, and both rooms agree',
   async () => {
-    const [store, database, redis, hive] = await Promise.all([
-      testEventStore(),
-      testDatabase(),
-      testRedis(),
-      startHiveStandIn(),
-    ])
-    const env = {
-      EVENTSTORE_URL: store.url,
-      DATABASE_URL: database.url,
-      REDIS_URL: redis.url,
-      HIVE_NODE: hive.url,
-      HIVE_STANDIN: 'on',
-      SYSTEM_ADMINS: 'the-owner',
-      LOG_LEVEL: 'warn',
-    }
-    const projector = await startProjectorProcess({ ...env, NODE_ID: 'projector' })
-    const servers = await Promise.all([
-      startServerProcess({ ...env, NODE_ID: 'one' }),
-      startServerProcess({ ...env, NODE_ID: 'two' }),
-    ])
+    const { servers, stop } = await startTwoServers({ SYSTEM_ADMINS: 'the-owner' })
     try {
       const seats = await fetch(`${servers[0].url}/api/spaces/global/lobby/settings`, {
         method: 'PATCH',
@@ -101,10 +78,7 @@ two(
       assert.deepEqual(rooms[0], rooms[1])
       for (const client of clients) client.close()
     } finally {
-      await Promise.all(servers.map((server) => server.stop()))
-      await projector.stop()
-      await Promise.all([store.stop(), redis.stop(), hive.close()])
-      await database.drop()
+      await stop()
     }
   },
 )

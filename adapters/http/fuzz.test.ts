@@ -8,7 +8,7 @@ import { ABOUT_A_SPACE, OTHERS } from './testing/endpoints.ts'
 
 const test = suite('fuzz')
 const http = await testHttp()
-const TOTAL = Number(process.env.FUZZ_RUNS ?? 3_000)
+const TOTAL = Number(process.env.FUZZ_RUNS ?? 1_500)
 const problems: unknown[] = []
 const note = (error: unknown) => problems.push(error)
 process.on('unhandledRejection', note)

@@ -29,7 +29,7 @@ import { until } from '../testing/until.ts'
 const live = suite('a rebuild under load')
 /** How long the log is, how many commands a second go on meanwhile, and how many readers ask without a pause. */
 const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env
-const EVENTS = Number(process.env.REBUILD_EVENTS ?? 3_000)
+const EVENTS = Number(process.env.REBUILD_EVENTS ?? 2_000)
 const RATE = Number(process.env.REBUILD_RATE ?? 50)
 const READERS = Number(process.env.REBUILD_READERS ?? 2)
 /** The machine may have much else to do. */

@@ -15,7 +15,7 @@ import { exportLog } from '../../operations/log-transfer/file.ts'
 import { importLog } from '../../operations/log-transfer/import.ts'
 
 const ROUNDS = Number(process.env.IMPORT_ROUNDS ?? 1)
-const EVENTS = Number(process.env.IMPORT_EVENTS ?? 3_000)
+const EVENTS = Number(process.env.IMPORT_EVENTS ?? 2_000)
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 
 type Context = { dir: string }

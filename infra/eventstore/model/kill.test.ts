@@ -6,7 +6,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { testEventStore } from '../testing/server.ts'
 
-const KILLS = Number(process.env.KILL_RUNS ?? 4)
+const KILLS = Number(process.env.KILL_RUNS ?? 3)
 /** How many events the stream that is scavenged gets. */
 const EVENTS = 1_000
 

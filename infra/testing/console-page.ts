@@ -38,7 +38,7 @@ export const wrongIn = (page: Page): Promise<ReadonlyArray<string>> =>
 export const axeFindings = async (page: Page): Promise<ReadonlyArray<string>> => {
   if ((await page.evaluate(`'axe' in globalThis`)) === false) await page.evaluate(AXE)
   return (await page.evaluate(
-    `axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes[0].html.slice(0, 160)))`,
+    `axe.run({ resultTypes: ['violations'] }).then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes[0].html.slice(0, 160)))`,
   )) as string[]
 }
 

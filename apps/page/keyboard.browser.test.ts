@@ -81,7 +81,7 @@ const their = `[...document.querySelectorAll('#chat li')].find((li) => li.textCo
 
 test.before(async (context) => {
   context.product = await startEmbedded({})
-  context.browser = await testBrowser(['--disable-3d-apis'])
+  context.browser = await testBrowser(['--disable-3d-apis', '--window-size=1000,760'])
   context.other = await jsonSocket(context.product.endpoints().url)
   context.other.send({ type: 'join-space', ...LOBBY })
   await context.other.until('space-joined')

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { io, type Socket } from 'socket.io-client'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Browser, type Page, testBrowser } from '../../infra/testing/browser.ts'
+import { type Browser, type Page, SCENES_AND_VOICES, testBrowser } from '../../infra/testing/browser.ts'
 import { type Embedded, startEmbedded } from '../../infra/testing/embedded.ts'
 
 type Context = { product: Embedded; browser: Browser; page: Page; other: Socket }
@@ -36,7 +36,7 @@ test.before(async (context) => {
     position: { x: 3, y: 1.6, z: 0 },
   })
   // The window is small, since no graphics processor draws it.
-  context.browser = await testBrowser(['--enable-unsafe-swiftshader', '--window-size=360,400'])
+  context.browser = await testBrowser(SCENES_AND_VOICES)
   context.page = await context.browser.newPage()
   await context.page.setViewport({ width: 360, height: 420 })
   await context.page.goto(url)

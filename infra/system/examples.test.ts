@@ -9,6 +9,7 @@ import {
   drawSeldom,
   type Page,
   type Pages,
+  SCENES_AND_VOICES,
   testBrowser,
   testPages,
 } from '../testing/browser.ts'
@@ -35,13 +36,7 @@ test.before(async (context) => {
   context.pages = await testPages(stranger)
   context.product = await startEmbedded({ CORS_ORIGINS: context.pages.origin })
   context.url = context.product.endpoints().url
-  context.browser = await testBrowser([
-    // Between two pages of one machine, without a name service for their own names.
-    '--disable-features=WebRtcHideLocalIpsWithMdns',
-    '--enable-unsafe-swiftshader',
-    '--autoplay-policy=no-user-gesture-required',
-    '--window-size=400,300',
-  ])
+  context.browser = await testBrowser(SCENES_AND_VOICES)
 })
 test.after.each(async (context) => {
   for (const page of context.open) await page.close()

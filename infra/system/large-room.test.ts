@@ -5,7 +5,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { freePort } from '../postgres/embedded.ts'
-import { type Browser, type Page, testBrowser } from '../testing/browser.ts'
+import { type Browser, type Page, SCENES_AND_VOICES, testBrowser } from '../testing/browser.ts'
 import { type Embedded, startEmbedded } from '../testing/embedded.ts'
 import { type Janus, startJanus } from '../testing/janus.ts'
 import { type JsonClient, jsonSocket } from '../testing/json-socket.ts'
@@ -58,11 +58,7 @@ test.before(async (context) => {
   context.port = await freePort()
   context.janus = await startJanus(context.port)
   context.product = await startEmbedded({ JANUS_URL: context.janus.url })
-  context.browser = await testBrowser([
-    '--autoplay-policy=no-user-gesture-required',
-    '--window-size=300,200',
-    '--allow-loopback-in-peer-connection',
-  ])
+  context.browser = await testBrowser(SCENES_AND_VOICES)
   context.alice = await visit(context, 'alice', 'all')
   context.bob = await visit(context, null, 'all')
   context.carol = await visit(context, null, 'all')

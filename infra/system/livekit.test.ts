@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Browser, testBrowser } from '../testing/browser.ts'
+import { type Browser, SCENES_AND_VOICES, testBrowser } from '../testing/browser.ts'
 import { type Embedded, startEmbedded } from '../testing/embedded.ts'
 import { type JsonClient, jsonSocket } from '../testing/json-socket.ts'
 import { type LiveKitStandIn, startLiveKit } from '../testing/livekit.ts'
@@ -109,7 +109,7 @@ test.before(async (context) => {
     LIVEKIT_API_KEY: key,
     LIVEKIT_API_SECRET: secret,
   })
-  context.browser = await testBrowser(['--autoplay-policy=no-user-gesture-required', '--window-size=300,200'])
+  context.browser = await testBrowser(SCENES_AND_VOICES)
   context.token = await logIn(context)
   context.people = []
   for (let n = 0; n < 10; n++) context.people.push(await enter(context))

@@ -12,7 +12,14 @@ import { io, type Socket } from 'socket.io-client'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { devKeys, signAs } from '../hive/keys.ts'
-import { type Browser, drawSeldom, type Page, testBrowser, testPages } from '../testing/browser.ts'
+import {
+  type Browser,
+  drawSeldom,
+  type Page,
+  SCENES_AND_VOICES,
+  testBrowser,
+  testPages,
+} from '../testing/browser.ts'
 import { type Embedded, startEmbedded } from '../testing/embedded.ts'
 import { MALICE } from '../testing/malice.ts'
 import { until } from '../testing/until.ts'
@@ -195,7 +202,7 @@ test.before(async (context) => {
   context.product = await startEmbedded({ SYSTEM_ADMINS: 'alice' })
   context.url = context.product.endpoints().url
   context.owner = await tokenOf(context.url, 'alice')
-  context.browser = await testBrowser(['--enable-unsafe-swiftshader', '--window-size=400,300'])
+  context.browser = await testBrowser(SCENES_AND_VOICES)
   for (const [path, ready] of Object.entries(LIVE)) {
     const opened = await open(context.browser, `${context.url}${path}`)
     await opened.page.waitForSelector(ready)

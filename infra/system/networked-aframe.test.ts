@@ -9,6 +9,7 @@ import {
   drawSeldom,
   type Page,
   type Pages,
+  SCENES_AND_VOICES,
   testBrowser,
   testPages,
 } from '../testing/browser.ts'
@@ -101,13 +102,7 @@ test.before(async (context) => {
     '/naf.js': script('networked-aframe/dist/networked-aframe.min.js'),
   })
   context.product = await startEmbedded({ CORS_ORIGINS: context.pages.origin })
-  // Between two browsers of one machine, without a name service for their own names.
-  const flags = [
-    '--disable-features=WebRtcHideLocalIpsWithMdns',
-    '--enable-unsafe-swiftshader',
-    '--window-size=320,240',
-  ]
-  context.browsers = await Promise.all([testBrowser(flags), testBrowser(flags)])
+  context.browsers = [await testBrowser(SCENES_AND_VOICES), await testBrowser(SCENES_AND_VOICES)]
 })
 test.before.each((context) => {
   context.open = []

@@ -4,7 +4,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { devKeys, signAs } from '../hive/keys.ts'
-import { type Browser, drawSeldom, type Page, testBrowser } from '../testing/browser.ts'
+import { type Browser, drawSeldom, type Page, SCENES_AND_VOICES, testBrowser } from '../testing/browser.ts'
 import { type Embedded, startEmbedded } from '../testing/embedded.ts'
 
 type Context = { product: Embedded; browser: Browser; said: string[] }
@@ -13,7 +13,7 @@ const test = suite<Context>('an entity that is pinned')
 test.before(async (context) => {
   context.said = []
   context.product = await startEmbedded()
-  context.browser = await testBrowser(['--enable-unsafe-swiftshader', '--window-size=320,240'])
+  context.browser = await testBrowser(SCENES_AND_VOICES)
 })
 test.after(async ({ browser, product }) => {
   await browser?.close()

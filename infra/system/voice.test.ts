@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { freePort } from '../postgres/embedded.ts'
-import { type Browser, type Page, testBrowser } from '../testing/browser.ts'
+import { type Browser, type Page, SCENES_AND_VOICES, testBrowser } from '../testing/browser.ts'
 import { type Embedded, startEmbedded } from '../testing/embedded.ts'
 import {
   deafen,
@@ -57,7 +57,7 @@ test.before(async (context) => {
   const port = await freePort()
   context.turn = await startTurn(port)
   context.product = await startEmbedded({ TURN_HOST: `127.0.0.1:${port}`, TURN_SECRET: SECRET })
-  context.browser = await testBrowser(['--autoplay-policy=no-user-gesture-required', '--window-size=300,200'])
+  context.browser = await testBrowser(SCENES_AND_VOICES)
   context.alice = await visit(context, 'alice')
   context.bob = await visit(context, null)
   context.carol = await visit(context, null)

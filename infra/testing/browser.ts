@@ -1,16 +1,36 @@
-/** A real Chromium for one test file (`// needs: chromium`), driven over its own protocol, and pages to open in it. */
+/** A real Chromium for a test file (`// needs: chromium`), driven over its own protocol, and pages to open in it. */
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import puppeteer, { type Browser, type Page } from 'puppeteer-core'
+import puppeteer, { type BrowserContext, type Page } from 'puppeteer-core'
+import { shared } from './runner/shared.ts'
 
-export type { Browser, CDPSession, Page } from 'puppeteer-core'
+export type { CDPSession, Page } from 'puppeteer-core'
 
-/** Headless, with a profile of its own that goes when it is closed. Nothing but loopback addresses is reached. */
-export const testBrowser = (more: ReadonlyArray<string> = []): Promise<Browser> =>
-  puppeteer.launch({
+/** A browser as its user has it: of what others do in the same Chromium nothing is seen. */
+export type Browser = {
+  /** A visitor of their own: nothing is kept from one to the next, be it a cookie, a permission or a file of a page. */
+  readonly createBrowserContext: () => Promise<BrowserContext>
+  /** A page of one and the same visitor. */
+  readonly newPage: () => Promise<Page>
+  /** Ends its visitors and all their pages. */
+  readonly close: () => Promise<void>
+}
+
+/** For pages that draw scenes or carry voices between browsers of one machine, in small windows. */
+export const SCENES_AND_VOICES: ReadonlyArray<string> = [
+  '--enable-unsafe-swiftshader',
+  '--autoplay-policy=no-user-gesture-required',
+  '--allow-loopback-in-peer-connection',
+  // Without a name service for their own names.
+  '--disable-features=WebRtcHideLocalIpsWithMdns',
+  '--window-size=400,300',
+]
+
+const launch = async (more: ReadonlyArray<string>) => {
+  const chromium = await puppeteer.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     // As large as `--window-size` says.
     defaultViewport: null,
@@ -19,12 +39,46 @@ export const testBrowser = (more: ReadonlyArray<string> = []): Promise<Browser> 
       '--no-sandbox',
       '--disable-dev-shm-usage',
       '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1',
+      // Else each page that is opened starts a process for the next one, too.
+      '--disable-features=SpareRendererForSitePerProcess',
       // For voice without a device and without asking.
       '--use-fake-device-for-media-stream',
       '--use-fake-ui-for-media-stream',
       ...more,
     ],
   })
+  return { chromium, end: () => chromium.close() }
+}
+
+/** Headless, with a profile of its own that goes when it is closed. Nothing but loopback addresses is reached. Files of one process
+ *  that ask for the same flags use one Chromium; where it crashed, the next file has a new one. */
+export const testBrowser = async (more: ReadonlyArray<string> = []): Promise<Browser> => {
+  const { it, leave } = await shared(
+    `chromium ${more.join(' ')}`,
+    () => launch(more),
+    ({ chromium }) => chromium.connected,
+  )
+  const { chromium } = it
+  const visitors: BrowserContext[] = []
+  const createBrowserContext = async () => {
+    const visitor = await chromium.createBrowserContext()
+    visitors.push(visitor)
+    return visitor
+  }
+  let own: Promise<BrowserContext> | null = null
+  return {
+    createBrowserContext,
+    newPage: async () => {
+      own ??= createBrowserContext()
+      return (await own).newPage()
+    },
+    close: async () => {
+      const open = chromium.connected ? chromium.browserContexts() : []
+      await Promise.all(visitors.filter((one) => open.includes(one)).map((one) => one.close()))
+      await leave()
+    },
+  }
+}
 
 /** For pages that draw a scene: one frame in `ms`. Without a graphics card, sixty a second take most of a core. */
 export const drawSeldom = async (page: Page, ms = 90): Promise<void> => {

@@ -15,7 +15,7 @@ import { groupsOf, runTogether } from './runner/together.ts'
 const root = join(import.meta.dirname, '../..')
 const patterns = process.argv.slice(2).map((pattern) => pattern.replace(/^\.\//, ''))
 /** One process, if all share a server of which each test wants to be the only user. */
-const AT_ONCE = Number(process.env.TEST_PROCESSES ?? (process.env.EVENTSTORE_URL ? 1 : 2))
+const AT_ONCE = Number(process.env.TEST_PROCESSES ?? (process.env.EVENTSTORE_URL ? 1 : 3))
 /** How many files share a process, of those that can (`runner/files.ts`): the start of one, and the loading of the same modules,
  *  take more of it than its tests. 1: each has its own. */
 const TOGETHER = Number(process.env.TEST_TOGETHER ?? 16)
@@ -103,7 +103,7 @@ const runTest = async (file: TestFile, missing: ReadonlyMap<string, string>): Pr
 const runGroup = async (files: ReadonlyArray<TestFile>): Promise<void> => {
   const { ran, left } = await runTogether(
     files.map(({ path }) => path),
-    { cwd: root, env },
+    { cwd: root, env, timeoutSeconds: Math.max(...files.map(({ timeoutSeconds }) => timeoutSeconds)) },
   )
   for (const { path, outcome, output, took, processorSeconds } of ran) {
     processor.set(path, processorSeconds)

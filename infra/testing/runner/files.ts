@@ -5,7 +5,7 @@ import { programs } from './packages.ts'
 const MARKS = ['calm', 'waits', 'alone'] as const
 type Mark = (typeof MARKS)[number]
 /** What a file whose text has one of these does to its whole process, or leaves to its end: a process, a thread, a handler, what is
- *  shown, the whole product. A log or a Redis is stopped by its own handle. */
+ *  shown. A log, a Redis, a browser or the product is stopped by its own handle. */
 const OWN_PROCESS = [
   'node:child_process',
   'node:worker_threads',
@@ -16,10 +16,10 @@ const OWN_PROCESS = [
   'process.resourceUsage',
   '## shown',
   '## left out',
-  'testing/browser.ts',
-  'testing/embedded.ts',
-  'testing/server.ts',
 ] as const
+/** A process whose files use browsers keeps one for all of them (`testing/browser.ts`). */
+const SHARED_PROGRAM = 'chromium'
+const STARTS_PRODUCT = /testing\/(?:browser|embedded|server|two-servers)\.ts'/
 const SETS_GLOBAL =
   /^ *globalThis\.\w+ = |(?:delete process\.env|process\.env(?:\.\w+|\[[^\]]+\]) \??=[^=]|process\.env = )/m
 
@@ -31,6 +31,8 @@ export type TestFile = {
   readonly mark: Mark | null
   /** It gets a process of its own: it asks for one, says anything else at its top, or does something to its whole process. */
   readonly isAlone: boolean
+  /** Whether it starts the product or a browser: such files share a process with their like, and fewer of them. */
+  readonly isLarge: boolean
   /** `// timeout: 300`, in seconds. */
   readonly timeoutSeconds: number
   /** Programs that it starts: `// needs: turnserver, caddy` (commas or spaces), or the harness that starts one. */
@@ -53,16 +55,18 @@ export const describe = (path: string, text: string): TestFile => {
   if (said !== undefined && mark === null)
     throw new Error(`${path} says “test: ${said}”, which the runner doesn't know.`)
   const timeout = header.match(/^\/\/ timeout: (\d+)$/m)?.[1]
+  const isLarge = STARTS_PRODUCT.test(text)
   const isAlone =
     mark !== null ||
-    timeout !== undefined ||
-    named.length > 0 ||
+    (timeout !== undefined && !isLarge) ||
+    named.some((name) => name !== SHARED_PROGRAM) ||
     OWN_PROCESS.some((word) => text.includes(word)) ||
     SETS_GLOBAL.test(text)
   return {
     path,
     mark,
     isAlone,
+    isLarge,
     timeoutSeconds: Number(timeout ?? DEFAULT_TIMEOUT_SECONDS),
     needs: [...needs],
   }

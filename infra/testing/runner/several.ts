@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { endOf, startOf } from './marks.ts'
+import { endShared, shareAmongFiles } from './shared.ts'
 
 declare global {
   /** uvu's own: where it is set before uvu is loaded, suites wait in the queue for `exec`. */
@@ -14,6 +15,7 @@ declare global {
 const STILL_OPEN_MS = 10_000
 
 globalThis.UVU_DEFER = 1
+shareAmongFiles()
 const { exec } = await import('uvu')
 
 for (const path of process.argv.slice(2)) {
@@ -33,5 +35,6 @@ for (const path of process.argv.slice(2)) {
     }),
   )
 }
+await endShared()
 process.exitCode = 0
 setTimeout(() => process.exit(1), STILL_OPEN_MS).unref()

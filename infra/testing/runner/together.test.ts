@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
@@ -89,6 +89,48 @@ together('given a mark at its top, or what touches its whole process, then a fil
     `process.once('exit', end)`,
   ])
     assert.equal(isAlone(own), true, own)
+})
+together(
+  'given something that files share, then the next has what the one before left well, or a new one, and all ends with the last',
+  async () => {
+    const told = join(folder, 'told')
+    const uses = (name: string, isWell: boolean) => `
+      import { appendFileSync } from 'node:fs'
+      import { shared } from '${new URL('shared.ts', import.meta.url)}'
+      t('uses it', async () => {
+        const say = (word) => appendFileSync(${JSON.stringify(told)}, word + ' ')
+        const start = async () => (say('${name}-starts'), { end: async () => say('${name}-ends') })
+        const both = [shared('key', start, () => ${isWell}), shared('key', start, () => true)]
+        for (const { leave } of await Promise.all(both)) await leave()
+        say('${name}-used')
+      })
+      t.run()`
+    const { counts } = await run({
+      'a.mjs': uses('a', true),
+      'b.mjs': uses('b', true),
+      'c.mjs': uses('c', false),
+    })
+    assert.deepEqual(counts, [
+      ['a.mjs', 1, 0],
+      ['b.mjs', 1, 0],
+      ['c.mjs', 1, 0],
+    ])
+    assert.equal(readFileSync(told, 'utf8'), 'a-starts a-used b-used a-ends c-starts c-used c-ends ')
+  },
+)
+together('given files that start the product, then they share with their like, and few at a time', () => {
+  const product = `import { startEmbedded } from '../testing/embedded.ts'`
+  const files = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) =>
+    describe(`infra/${name}`, `// needs: chromium\n// timeout: 300\n${'bd'.includes(name) ? '' : product}`),
+  )
+  const groups = groupsOf(files, 9)
+  assert.deepEqual(
+    groups.map((group) => group.map(({ path }) => path)),
+    [
+      ['infra/a', 'infra/c'],
+      ['infra/e', 'infra/f'],
+    ],
+  )
 })
 together('given many files, then neighbours share a process, up to so many', () => {
   const files = ['adapters/a', 'adapters/b', 'adapters/c', 'domain/d', 'domain/e', 'infra/f'].map((path) =>

@@ -7,20 +7,34 @@ import { runCommand } from './run.ts'
 
 const PROGRAM = fileURLToPath(new URL('several.ts', import.meta.url))
 
-/** Those that share a process: neighbours by path, since they load the same modules, and at most `size` of them. */
+/** Of those that start the product or a browser fewer share a process, since each takes longer. */
+const LARGE = 3
+
+/** Those that share a process: neighbours by path, since they load the same modules, and at most `size` of them. Large ones come
+ *  first, and share with their like. */
 export const groupsOf = (
   files: ReadonlyArray<TestFile>,
   size: number,
 ): ReadonlyArray<ReadonlyArray<TestFile>> => {
-  const folderOf = ({ path }: TestFile) => path.split('/')[0]
-  const groups: TestFile[][] = []
-  for (const file of files.filter(({ isAlone }) => !isAlone)) {
-    const last = groups.at(-1)
-    const isNeighbour = last?.[0] !== undefined && folderOf(last[0]) === folderOf(file)
-    if (isNeighbour && last.length < size) last.push(file)
-    else groups.push([file])
+  const inGroups = (some: ReadonlyArray<TestFile>, most: number) => {
+    const folders = Object.values(Object.groupBy(some, ({ path }) => path.split('/')[0] ?? ''))
+    return folders.flatMap((folder = []) => {
+      const count = Math.ceil(folder.length / most)
+      const each = Math.ceil(folder.length / count)
+      return Array.from({ length: count }, (_, n) => folder.slice(n * each, (n + 1) * each))
+    })
   }
-  return groups.filter(({ length }) => length > 1)
+  const sharing = files.filter(({ isAlone }) => !isAlone)
+  return [
+    ...inGroups(
+      sharing.filter(({ isLarge }) => isLarge),
+      Math.ceil(size / LARGE),
+    ),
+    ...inGroups(
+      sharing.filter(({ isLarge }) => !isLarge),
+      size,
+    ),
+  ].filter(({ length }) => length > 1)
 }
 
 export type Ran = {

@@ -29,6 +29,21 @@ export const SCENES_AND_VOICES: ReadonlyArray<string> = [
   '--window-size=400,300',
 ]
 
+/** How often a page is asked whether what is waited for is so. Puppeteer asks with each frame, for which the page is drawn sixty
+ *  times a second. */
+const ASK_EACH_MS = 40
+const patient = (visitor: BrowserContext): BrowserContext => {
+  const open = visitor.newPage.bind(visitor)
+  visitor.newPage = async (...given) => {
+    const page = await open(...given)
+    const wait = page.waitForFunction.bind(page)
+    page.waitForFunction = (what, options, ...more) =>
+      wait(what, { polling: ASK_EACH_MS, ...options }, ...more)
+    return page
+  }
+  return visitor
+}
+
 const launch = async (more: ReadonlyArray<string>) => {
   const chromium = await puppeteer.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -61,7 +76,7 @@ export const testBrowser = async (more: ReadonlyArray<string> = []): Promise<Bro
   const { chromium } = it
   const visitors: BrowserContext[] = []
   const createBrowserContext = async () => {
-    const visitor = await chromium.createBrowserContext()
+    const visitor = patient(await chromium.createBrowserContext())
     visitors.push(visitor)
     return visitor
   }

@@ -46,7 +46,7 @@ const total = { passed: 0, failed: 0 }
 const failures = new Map<string, ReadonlyArray<string>>()
 const failed: Array<{ file: TestFile; outcome: Outcome }> = []
 
-/** What each took of the processors, in seconds. */
+/** What each process took of the processors, in seconds. */
 const processor = new Map<string, number>()
 /** How many are named at the end that took the most. */
 const DEAREST = 10
@@ -101,12 +101,12 @@ const runTest = async (file: TestFile, missing: ReadonlyMap<string, string>): Pr
 
 /** Runs files in one process, and in one each those of which it leaves nothing known. */
 const runGroup = async (files: ReadonlyArray<TestFile>): Promise<void> => {
-  const { ran, left } = await runTogether(
+  const { ran, left, processorSeconds } = await runTogether(
     files.map(({ path }) => path),
     { cwd: root, env, timeoutSeconds: Math.max(...files.map(({ timeoutSeconds }) => timeoutSeconds)) },
   )
-  for (const { path, outcome, output, took, processorSeconds } of ran) {
-    processor.set(path, processorSeconds)
+  processor.set(`${files[0]!.path} and ${files.length - 1} more with it`, processorSeconds)
+  for (const { path, outcome, output, took } of ran) {
     times[path] = took
     report(path, took, outcome, output)
     if (outcome.failed > 0) failed.push({ file: files.find((one) => one.path === path)!, outcome })

@@ -7,7 +7,6 @@ type Mark = (typeof MARKS)[number]
 /** What a file whose text has one of these does to its whole process, or leaves to its end: a process, a thread, a handler, what is
  *  shown. A log, a Redis, a browser or the product is stopped by its own handle. */
 const OWN_PROCESS = [
-  'node:child_process',
   'node:worker_threads',
   'process.on',
   'process.exit',
@@ -19,6 +18,8 @@ const OWN_PROCESS = [
 ] as const
 /** A process whose files use browsers keeps one for all of them (`testing/browser.ts`). */
 const SHARED_PROGRAM = 'chromium'
+/** What runs on beside the tests. A command that is waited for (`spawnSync`, `execFile`) does not. */
+const STARTS_PROCESS = /import [^;]*?\b(?:spawn|fork|exec)\b[^;]*?from 'node:child_process'/
 const STARTS_PRODUCT = /testing\/(?:browser|embedded|server|two-servers)\.ts'/
 const SETS_GLOBAL =
   /^ *globalThis\.\w+ = |(?:delete process\.env|process\.env(?:\.\w+|\[[^\]]+\]) \??=[^=]|process\.env = )/m
@@ -61,6 +62,7 @@ export const describe = (path: string, text: string): TestFile => {
     (timeout !== undefined && !isLarge) ||
     named.some((name) => name !== SHARED_PROGRAM) ||
     OWN_PROCESS.some((word) => text.includes(word)) ||
+    STARTS_PROCESS.test(text) ||
     SETS_GLOBAL.test(text)
   return {
     path,

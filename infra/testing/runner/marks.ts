@@ -4,17 +4,14 @@
 const SIGN = '\u001e'
 
 export const startOf = (path: string): string => `\n${SIGN}starts ${path}\n`
-/** `code`: what a process of its own would have ended with. `took`: milliseconds. `processor`: of them, those that the process
- *  had one for. */
-export type FileEnd = { readonly code: number; readonly took: number; readonly processor: number }
-export const endOf = ({ code, took, processor }: FileEnd): string =>
-  `\n${SIGN}ended ${code} ${Math.round(took)} ${Math.round(processor)}\n`
+/** `code`: what a process of its own would have ended with. `took`: milliseconds. */
+export const endOf = (code: number, took: number): string => `\n${SIGN}ended ${code} ${Math.round(took)}\n`
 
 export type FilePart = {
   readonly path: string
   readonly output: string
   /** Null where it did not come to its end. */
-  readonly end: FileEnd | null
+  readonly end: { readonly code: number; readonly took: number } | null
 }
 
 /** Each file that was begun, with what it printed. */
@@ -25,8 +22,8 @@ export const sections = (output: string): ReadonlyArray<FilePart> =>
     .map((text) => {
       const [path = ''] = text.split('\n', 1)
       const [printed = '', end] = text.slice(path.length + 1).split(`\n${SIGN}ended `)
-      const [code = 0, took = 0, processor = 0] = end?.split(/\s/).map(Number) ?? []
-      return { path, output: printed, end: end === undefined ? null : { code, took, processor } }
+      const [code = 0, took = 0] = end?.split(/\s/).map(Number) ?? []
+      return { path, output: printed, end: end === undefined ? null : { code, took } }
     })
 
 /** Whether a piece of output says that a file begins or ends. */

@@ -104,6 +104,7 @@ outcome('given comments at its top, then a file says what it needs', () => {
     path: 'x.test.ts',
     mark: 'calm',
     isAlone: true,
+    isLarge: false,
     timeoutSeconds: 300,
     needs: ['turnserver', 'caddy'],
   })

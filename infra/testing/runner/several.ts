@@ -20,20 +20,12 @@ const { exec } = await import('uvu')
 
 for (const path of process.argv.slice(2)) {
   const start = performance.now()
-  const before = process.cpuUsage()
   globalThis.UVU_QUEUE.splice(0, Number.POSITIVE_INFINITY, [null])
   process.exitCode = 0
   process.stdout.write(startOf(path))
   await import(pathToFileURL(join(process.cwd(), path)).href)
   await exec()
-  const { user, system } = process.cpuUsage(before)
-  process.stdout.write(
-    endOf({
-      code: Number(process.exitCode),
-      took: performance.now() - start,
-      processor: (user + system) / 1000,
-    }),
-  )
+  process.stdout.write(endOf(Number(process.exitCode), performance.now() - start))
 }
 await endShared()
 process.exitCode = 0

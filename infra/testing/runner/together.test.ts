@@ -80,11 +80,12 @@ together('given one that leaves something behind that fails later, then none cou
 together('given a mark at its top, or what touches its whole process, then a file is alone', () => {
   const isAlone = (text: string) => describe('domain/x.test.ts', text).isAlone
   assert.equal(isAlone(`import { suite } from 'uvu'\nconst runs = process.env.NODE_ENV`), false)
+  assert.equal(isAlone(`import { spawnSync } from 'node:child_process'`), false)
   for (const own of [
     '// test: alone\n',
     '// timeout: 300\n',
     '// needs: caddy\n',
-    `import { spawn } from 'node:child_process'`,
+    `import { type ChildProcess, spawn } from 'node:child_process'`,
     `process.env.NODE_ENV = 'test'`,
     `process.once('exit', end)`,
   ])

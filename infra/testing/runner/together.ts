@@ -43,13 +43,14 @@ export type Ran = {
   readonly output: string
   /** Milliseconds. */
   readonly took: number
-  readonly processorSeconds: number
 }
 export type Shared = {
   /** Those that came to their end, and the one during which the process ended or was killed. */
   readonly ran: ReadonlyArray<Ran>
   /** Those of which nothing is known yet. */
   readonly left: ReadonlyArray<string>
+  /** Of all of them. */
+  readonly processorSeconds: number
 }
 
 /** Runs files one after the other in one process. The time limit is that of one file, and begins again with each. If the process
@@ -63,18 +64,18 @@ export const runTogether = async (
     ...options,
     beginsAgain: isMark,
   })
+  const { processorSeconds } = ended
   const ran = sections(ended.output).map(({ path, output, end }) =>
     end === null
-      ? { path, output, took: 0, processorSeconds: 0, outcome: judge({ ...ended, output }) }
+      ? { path, output, took: 0, outcome: judge({ ...ended, output }) }
       : {
           path,
           output,
           took: end.took,
-          processorSeconds: end.processor / 1000,
           outcome: judge({ output, code: end.code, signal: null, timedOutAfterSeconds: null }),
         },
   )
   const isWhole = ran.length === paths.length && sections(ended.output).every(({ end }) => end !== null)
-  if (isWhole && ended.code !== 0) return { ran: [], left: paths }
-  return { ran, left: paths.filter((path) => !ran.some((one) => one.path === path)) }
+  if (isWhole && ended.code !== 0) return { ran: [], left: paths, processorSeconds }
+  return { ran, left: paths.filter((path) => !ran.some((one) => one.path === path)), processorSeconds }
 }

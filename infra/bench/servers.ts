@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { devKeys, signAs } from '../hive/keys.ts'
 import { startEmbedded } from '../testing/embedded.ts'
+import { testEventStore } from '../testing/eventstore.ts'
 import type { BenchMember } from './chat.ts'
 import { spread } from './client.ts'
 import type { Revision } from './revision.ts'
@@ -56,6 +57,19 @@ export const startPlain = async (
 export const plain = (silent = false): Promise<Measured> =>
   startPlain('plain Socket.IO', here('./plain-server.ts'), [], { PLAIN_SILENT: silent ? '1' : '0' })
 
+/** A plain one that also appends each join, and tells in pages and counts: what a crowd can't cost less than. */
+export const bound = async (): Promise<Measured> => {
+  const store = await testEventStore()
+  const server = await startPlain('plain Socket.IO that appends and counts', here('./bound-server.ts'), [], {
+    BOUND_EVENTSTORE: store.url,
+  })
+  const stop = async () => {
+    await server.stop()
+    await store.stop()
+  }
+  return { ...server, pids: { ...server.pids, 'event store': store.pid() }, stop }
+}
+
 export const accountOf = (index: number): string => `bench-u${index.toString(36).padStart(4, '0')}`
 const BENCH_OWNER = 'bench-owner'
 
@@ -96,15 +110,19 @@ export type Whole = Measured & {
 }
 
 /** What `npm start` starts, with `accounts` signed in beforehand: of this project, or of another revision's folder. `dataDir`: on
- *  which data, if not on none. */
+ *  which data, if not on none; `auditors`: further admins of the system. */
 export const whole = async (
   accounts: number,
   other: Revision | null = null,
-  { flame = false, dataDir }: { readonly flame?: boolean; readonly dataDir?: string } = {},
+  {
+    flame = false,
+    dataDir,
+    auditors = [],
+  }: { readonly flame?: boolean; readonly dataDir?: string; readonly auditors?: ReadonlyArray<string> } = {},
 ): Promise<Whole> => {
   const hook = flame ? ` --import ${here('./flame-hook.ts')}` : ''
   const env = {
-    SYSTEM_ADMINS: BENCH_OWNER,
+    SYSTEM_ADMINS: [BENCH_OWNER, ...auditors].join(','),
     SERVER_NODE_OPTIONS: `${nodeOptions} --expose-gc --import ${here('./collect.ts')}${hook}`,
   }
   const begun = performance.now()

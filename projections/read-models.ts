@@ -220,7 +220,8 @@ export type AuditFilters = {
   /** Both inclusive, on `created_at`. */
   readonly from?: Date
   readonly to?: Date
-  /** Text anywhere in a message's words, whatever the case. It searches all rows that match the other filters, so give some. */
+  /** Text anywhere in a message's words, whatever the case. Without an account, a target or a short span, so many rows are searched for
+   *  a page that it may be short, or empty, although more pages follow. */
   readonly text?: string
   readonly correlation?: string
   /** Leaves out refusals that say the space is not there: they are on the log only if it is. */

@@ -3,7 +3,7 @@ import type { DatabasePool } from 'slonik'
 import type { SpaceRef } from '../../domain/names.ts'
 import { cleanText } from '../../projections/audit/canonical.ts'
 import { auditCounts, auditSpan, countRoom } from '../../projections/audit/counts.ts'
-import { auditLog, positionBefore } from '../../projections/audit/queries.ts'
+import { auditLog, lastSearched, logBegan, positionBefore } from '../../projections/audit/queries.ts'
 import { bansOfSource, followedLists } from '../../projections/ban-lists/queries.ts'
 import { bansOf, mutesOf } from '../../projections/bans/queries.ts'
 import {
@@ -133,9 +133,11 @@ const personReads = (
     }),
 })
 
-/** `close` ends the connection on which `waitFor` listens; the caller ends the pool. */
+/** `close` ends the connection on which `waitFor` listens; the caller ends the pool. `searched`: how many rows of the audit log are
+ *  searched for a page where no index finds them. */
 export const createReadModels = (
   pool: DatabasePool,
+  { searched }: { readonly searched?: number } = {},
 ): ReadModels & { readonly close: () => Promise<void> } => {
   const asking = askingOf(pool)
   const waits = advanced(pool)
@@ -262,8 +264,16 @@ export const createReadModels = (
     audit: ({ limit, cursor, order = 'newest', ...filters }) =>
       asking(async () => {
         const past = after('audit', cursor)?.[0] ?? null
-        const rows = await rowsOf(pool, auditLog(cleaned(filters), order, past, limit + 1))
-        return page(rows, limit, (row) => [row.position])
+        const asked = cleaned(filters)
+        const isOfSpan = asked.from !== undefined && asked.to !== undefined
+        const [began] = isOfSpan ? await rowsOf(pool, logBegan()) : []
+        const times = { began: began?.at ?? 0, now: Date.now() }
+        const search = lastSearched(asked, order, past, { times, searched })
+        const last = search === null ? null : ((await rowsOf(pool, search))[0]?.position ?? null)
+        const rows = await rowsOf(pool, auditLog(asked, { order, past, last, times }, limit + 1))
+        const found = page(rows, limit, (row) => [row.position])
+        // There may be more behind those that were searched.
+        return { ...found, next_cursor: found.next_cursor ?? (last === null ? null : encodeCursor([last])) }
       }),
     deliveries: (subscriptions) => all(deliveriesOf(subscriptions)),
     positionBefore: (space, position, types) =>

@@ -340,6 +340,31 @@ test('given text in any script, when it is searched, then case and the form of i
   }
 })
 
+test('given words among more rows than are searched for a page, then pages that have none of them lead to those that do', async () => {
+  const talk = { type: 'post', id: 'carol/long' } as const
+  const said = (n: number, content: string) =>
+    recorded(talk, posted(`00000000-0000-4000-8000-0000000002${n.toString(16).padStart(2, '0')}`, content, n))
+  await given(
+    said(0, 'needle'),
+    ...Array.from({ length: 9 }, (_, n) => said(n + 1, 'hay')),
+    said(10, 'needle'),
+  )
+  const few = createReadModels(pool, { searched: 4 })
+  for (const order of ['newest', 'oldest'] as const) {
+    const pages: number[] = []
+    let cursor: string | null = null
+    do {
+      const { items, next_cursor }: Page<unknown> = await answer(
+        few.audit({ space: talk, text: 'needle', order, limit: 5, cursor }),
+      )
+      pages.push(items.length)
+      cursor = next_cursor
+    } while (cursor !== null)
+    assert.equal(pages, [1, 0, 1], order)
+  }
+  await few.close()
+})
+
 test('given a position that is not there yet, when waiting, then the wait ends as soon as it comes, or when the time is up', async () => {
   const next = log.events.at(-1)!.position + 100n
   assert.is(await answer(models.waitFor(next, 30)), false)

@@ -29,7 +29,7 @@ const bytesIn = (folder: string): number =>
   }, 0)
 
 /** Until the tables have all that is on the log. */
-const caughtUp = async (server: Whole, log: EventLog): Promise<void> => {
+export const caughtUp = async (server: Pick<Whole, 'url'>, log: EventLog): Promise<void> => {
   const last = await log.readAll({ direction: 'backwards', limit: 1, prefixes: STREAM_PREFIXES })()
   const position = last._tag === 'Right' ? (last.right[0]?.position ?? 0n) : 0n
   for (;;) {

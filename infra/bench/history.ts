@@ -24,6 +24,65 @@ export type HistoryOptions = {
   readonly onProgress?: (done: number) => void
   /** The same seed writes the same events. Default: another each time. */
   readonly seed?: string
+  /** Milliseconds between two who come. Default 10. */
+  readonly everyMs?: number
+  /** Whether moderators act, too: for each 25 who come a ban, a mute, a permission, a report, a refusal, and a message that is
+   *  changed, deleted and answered with an emoji. */
+  readonly hasActs?: boolean
+}
+
+type NewEventOf = (event: Encodable, actor: Actor) => NewEvent
+
+/** What moderators do about those who came and spoke, by stream. */
+const actsOn = (
+  {
+    newEvent,
+    nextId,
+    at,
+  }: { readonly newEvent: NewEventOf; readonly nextId: () => string; readonly at: string },
+  subject: string,
+  messageId: string,
+): Readonly<Record<'space' | 'chat' | 'cases' | 'refusal', ReadonlyArray<NewEvent>>> => {
+  const by: Actor = { kind: 'account', id: 'bench-owner' }
+  const guest: Actor = { kind: 'account', id: subject }
+  const said = { messageId, subspace: 'main', by, at }
+  const caseId = nextId()
+  const moment = { space: 0, chat: -1 }
+  const restricted = { subject, by, reason: 'too loud', until: null, at }
+  return {
+    space: [
+      newEvent({ type: 'AccountBanned', data: restricted }, by),
+      newEvent({ type: 'AccountMuted', data: restricted }, by),
+      newEvent(
+        { type: 'PermissionGranted', data: { account: subject, permission: 'access', by, reason: null, at } },
+        by,
+      ),
+    ],
+    chat: [
+      newEvent(
+        { type: 'MessageEdited', data: { ...said, by: guest, content: 'the room is full of stars' } },
+        guest,
+      ),
+      newEvent({ type: 'ReactionAdded', data: { ...said, emoji: '👍' } }, by),
+      newEvent({ type: 'MessageDeleted', data: said }, by),
+    ],
+    cases: [
+      newEvent(
+        { type: 'CaseOpened', data: { caseId, by, at, subject, about: { kind: 'person' }, moment } },
+        by,
+      ),
+      newEvent(
+        { type: 'ReportFiled', data: { caseId, by, at, reportId: nextId(), words: 'it shouts', moment } },
+        by,
+      ),
+    ],
+    refusal: [
+      newEvent(
+        { type: 'CommandRefused', data: { command: 'Kick', reason: 'forbidden', at, target: subject } },
+        guest,
+      ),
+    ],
+  }
 }
 
 /** About `count` events in `rooms` rooms, a fifth of them comings and goings, the rest talk. */
@@ -31,7 +90,12 @@ export const writeHistory = async (
   log: EventLog,
   count: number,
   rooms: number,
-  { onProgress = () => {}, seed = `${process.pid} ${Date.now()}` }: HistoryOptions = {},
+  {
+    onProgress = () => {},
+    seed = `${process.pid} ${Date.now()}`,
+    everyMs = 10,
+    hasActs = false,
+  }: HistoryOptions = {},
 ): Promise<number> => {
   let clock = Date.parse('2026-01-01T00:00:00Z')
   const nextId = idsOf(seed)
@@ -81,7 +145,7 @@ export const writeHistory = async (
     }
     const talk: Array<NewEvent> = []
     for (let person = 0; person < PAGE / 10; person++) {
-      clock += 10
+      clock += everyMs
       const at = new Date(clock).toISOString()
       const actor = { kind: 'account', id: `bench-p${(person + room) % 900}` } as const
       const sessionId = nextId()
@@ -133,8 +197,18 @@ export const writeHistory = async (
         ),
       )
     }
-    await append(streamName('space', space(room)), comings)
-    await append(streamName('chat', space(room)), talk)
+    const acts = hasActs
+      ? actsOn(
+          { newEvent, nextId, at: new Date(clock).toISOString() },
+          `bench-p${(done + room) % 900}`,
+          (talk[0]!.data as { readonly messageId: string }).messageId,
+        )
+      : { space: [], chat: [], cases: [], refusal: [] }
+    await append(streamName('space', space(room)), [...comings, ...acts.space])
+    await append(streamName('chat', space(room)), [...talk, ...acts.chat])
+    if (!hasActs) return
+    await append(streamName('cases', space(room)), acts.cases)
+    await append(streamName('refusal', space(room)), acts.refusal)
   }
   for (let room = 0; done < count; room = (room + 8) % rooms)
     await Promise.all(Array.from({ length: 8 }, (_, i) => perRoom((room + i) % rooms)))

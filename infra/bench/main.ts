@@ -2,7 +2,7 @@
  * `npm run bench [-- NAME… --compare REV --turns N --page --flame]`: measures this server beside a plain Socket.IO server that stores
  * nothing, in one run on one machine, prints a table and writes `bench-results/<time>.json`. Names: chat, crowd, memory, joins,
  * wake, rebuild, start; all of them where none is given. By name alone: audit (which is moment, proof and privacy), eventstore,
- * limits, small, scale, two-servers, scene, archive, what-if.
+ * limits, lists, small, scale, two-servers, scene, archive, what-if.
  *
  * `--compare REV` measures that revision of the project in turns with this one. `--turns N`: how often (3). `--page` puts what
  * was measured into docs/performance.md, with its charts. `--flame` (chat) draws where the servers' processor time goes.
@@ -35,6 +35,7 @@ const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   eventstore: () => import('./eventstore.bench.ts'),
   limits: () => import('./limits.bench.ts'),
   small: () => import('./small.bench.ts'),
+  lists: () => import('./lists.bench.ts'),
   scale: () => import('./scale.bench.ts'),
   'two-servers': () => import('./two-servers.bench.ts'),
   scene: () => import('./scene.bench.ts'),

@@ -5,7 +5,7 @@ import { sql } from 'slonik'
 import { CASE_COMMAND_NAMES } from '../../domain/cases/commands.ts'
 import { CASES_PREFIX, type SpaceRef, streamName } from '../../domain/names.ts'
 import type { Statement } from '../projection.ts'
-import { bigint, decimal, iso, nullable, type Query, query } from '../query.ts'
+import { bigint, count, decimal, iso, nullable, type Query, query } from '../query.ts'
 import type { AuditFilters, AuditOrder, AuditRow } from '../read-models.ts'
 
 /** Whose sessions these were, according to when they joined. Rows of `session_id` and `subject`. */
@@ -98,31 +98,83 @@ const WITHOUT_CASES = sql.fragment`NOT starts_with(stream, ${CASES_PREFIX})
 /** Spans up to this long are looked up by their time. */
 const SHORT_MS = 24 * 60 * 60 * 1_000
 
-/** Whether the first page of what a span holds is found by the time: by its position, everything newer (or older) than the span would
- *  be gone through. Later pages begin inside the span. */
-const isByTime = ({ from, to }: AuditFilters, past: string | null): boolean =>
-  past === null && from !== undefined && to !== undefined && to.getTime() - from.getTime() <= SHORT_MS
+/** When the log began and what time it is now, in milliseconds since the epoch. */
+export type LogTimes = { readonly began: number; readonly now: number }
 
-/** Rows after position `past` (exclusive), in the order asked for. */
-export const auditLog = (
-  { account, ...asked }: AuditFilters,
+/** When the log began: `at` in milliseconds since the epoch, or no row. */
+export const logBegan = (): Query<{ readonly at: number }> =>
+  query(
+    sql.unsafe`SELECT (extract(epoch FROM created_at) * 1000)::int8 AS at FROM presence_audit_log ORDER BY position LIMIT 1`,
+    t.type({ at: count }),
+  )
+
+/** Whether what a span holds is found by the time: by position, everything newer (or older) than the span would be gone through. A
+ *  long span is if more time lies there than in the span, so that at most the smaller of the two is gone through. */
+const isByTime = ({ from, to }: AuditFilters, order: AuditOrder, { began, now }: LogTimes): boolean => {
+  if (from === undefined || to === undefined) return false
+  const beyond = order === 'newest' ? now - to.getTime() : from.getTime() - began
+  return to.getTime() - from.getTime() <= Math.max(SHORT_MS, beyond)
+}
+
+/** Of rows that no index finds, so many are searched for a page. */
+const SEARCHED = 20_000
+/** Filters that an index serves, or that few rows are left of. */
+const isFound = ({ account, guest, target, correlation }: AuditFilters): boolean =>
+  [account, guest, target, correlation].some((filter) => filter !== undefined)
+
+/** The last of the rows to search for a page, by position; none where there are fewer. Null if the page is found by an index. */
+export const lastSearched = (
+  asked: AuditFilters,
   order: AuditOrder,
   past: string | null,
+  { times, searched = SEARCHED }: { readonly times: LogTimes; readonly searched?: number | undefined },
+): Query<{ readonly position: string }> | null => {
+  const { space, text, subspace, refusal } = asked
+  if (text === undefined && subspace === undefined && refusal === undefined) return null
+  if (isFound(asked) || isByTime(asked, order, times)) return null
+  const newest = order === 'newest'
+  const where = [
+    ...(space === undefined ? [] : [ofSpace(space)]),
+    ...(refusal === undefined ? [] : [sql.fragment`action = 'CommandRefused'`]),
+    past === null ? sql.fragment`TRUE` : beyond(newest, past),
+  ]
+  return query(
+    sql.unsafe`SELECT position FROM presence_audit_log WHERE ${sql.join(where, sql.fragment` AND `)}
+      ORDER BY position ${newest ? sql.fragment`DESC` : sql.fragment`ASC`} OFFSET ${searched - 1} LIMIT 1`,
+    t.type({ position: decimal }),
+  )
+}
+const beyond = (newest: boolean, past: string): Fragment =>
+  newest ? sql.fragment`position < ${past}::int8` : sql.fragment`position > ${past}::int8`
+
+/** Which rows: after position `past` (exclusive), up to `last` (inclusive) if that is not null, in the order asked for. */
+export type AuditSpan = {
+  readonly order: AuditOrder
+  readonly past: string | null
+  readonly last?: string | null
+  readonly times: LogTimes
+}
+
+export const auditLog = (
+  { account, ...asked }: AuditFilters,
+  { order, past, last = null, times }: AuditSpan,
   limit: number,
 ): Query<AuditRow> => {
   const newest = order === 'newest'
-  const beyond =
-    past === null
+  const filters = [
+    ...filtersOf(asked),
+    ...(past === null ? [] : [beyond(newest, past)]),
+    ...(last === null
       ? []
-      : [newest ? sql.fragment`position < ${past}::int8` : sql.fragment`position > ${past}::int8`]
-  const filters = [...filtersOf(asked), ...beyond]
+      : [newest ? sql.fragment`position >= ${last}::int8` : sql.fragment`position <= ${last}::int8`]),
+  ]
   const way = newest ? sql.fragment`DESC` : sql.fragment`ASC`
   const first = (more: ReadonlyArray<Fragment>) => {
     const all = [...more, ...filters]
     const found = sql.fragment`SELECT position FROM presence_audit_log
       ${all.length === 0 ? sql.fragment`` : sql.fragment`WHERE ${sql.join(all, sql.fragment` AND `)}`}`
     // Found before they are put in order, so that no index is taken for its order.
-    return isByTime(asked, past)
+    return isByTime(asked, order, times)
       ? sql.fragment`(WITH found AS MATERIALIZED (${found}) SELECT position FROM found ORDER BY position ${way} LIMIT ${limit})`
       : sql.fragment`(${found} ORDER BY position ${way} LIMIT ${limit})`
   }

@@ -72,7 +72,7 @@ class RecordView extends View {
   }
   show({ entries, next_cursor }) {
     return html`${recordTable(entries, this.space || undefined)}
-      ${entries.length === 0 ? html`<p class="empty">Nothing that you may see is like this.</p>` : nothing}
+      ${entries.length === 0 ? html`<p class="empty">${next_cursor ? 'Nothing like this among what was searched so far.' : 'Nothing that you may see is like this.'}</p>` : nothing}
       ${next_cursor ? html`<button type="button" @click=${this.more}>More</button>` : nothing}`
   }
 }

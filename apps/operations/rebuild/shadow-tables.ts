@@ -43,29 +43,31 @@ const constraintsOf = (session: DatabaseSession, made: string, table: string, in
     'ddl',
   )
 
+/** A statement about one table. */
+type Step = { readonly table: string; readonly ddl: string }
+
 /** The statements that build in `schema` the indexes which the tables have in the schema `from`, the most expensive first,
  *  as estimated: those over all rows and most columns. `kind`: those of primary keys, other unique ones, or the rest. */
-const indexesOf = (
+const indexesOf = async (
   session: DatabaseSession,
   { from, schema }: { readonly from: string; readonly schema: string },
   tables: ReadonlyArray<string>,
   kind: 'primary' | 'unique' | 'other',
-) =>
-  rows(
-    session,
-    sql.unsafe`SELECT replace(pg_get_indexdef(i.indexrelid), ${` ON ${from}.`}, ${` ON ${id(schema)}.`}) AS ddl
-      FROM pg_index i JOIN pg_class rel ON rel.oid = i.indrelid
-      WHERE rel.relnamespace = ${from}::regnamespace AND rel.relname = ANY(${sql.array(tables, 'text')})
-        AND CASE WHEN i.indisprimary THEN 'primary' WHEN i.indisunique THEN 'unique' ELSE 'other' END = ${kind}
-      ORDER BY i.indpred IS NOT NULL, i.indnatts DESC, i.indexrelid`,
-    'ddl',
-  )
+): Promise<ReadonlyArray<Step>> => {
+  const found = await session.run(sql.unsafe`SELECT rel.relname AS "table",
+      replace(pg_get_indexdef(i.indexrelid), ${` ON ${from}.`}, ${` ON ${id(schema)}.`}) AS ddl
+    FROM pg_index i JOIN pg_class rel ON rel.oid = i.indrelid
+    WHERE rel.relnamespace = ${from}::regnamespace AND rel.relname = ANY(${sql.array(tables, 'text')})
+      AND CASE WHEN i.indisprimary THEN 'primary' WHEN i.indisunique THEN 'unique' ELSE 'other' END = ${kind}
+    ORDER BY i.indpred IS NOT NULL, i.indnatts DESC, i.indexrelid`)
+  return found.map(({ table, ddl }) => ({ table: String(table), ddl: String(ddl) }))
+}
 
 /** The shape that the migrations give the tables, and the statements that give the tables that are only appended to their
  *  keys: indexes first, then what makes them keys. */
 export type MadeShadow = {
   readonly shape: TablesShape
-  readonly appended: { readonly indexes: ReadonlyArray<string>; readonly keys: ReadonlyArray<string> }
+  readonly appended: { readonly indexes: ReadonlyArray<Step>; readonly keys: ReadonlyArray<Step> }
 }
 
 /** Makes the tables in `schema` as the migrations make them, empty, with the keys needed to fill them, and makes it the
@@ -90,14 +92,15 @@ export const makeShadow = async (
     const keys: string[] = []
     const lookedUp = all.filter((table) => !APPENDED.includes(table))
     for (const table of lookedUp) keys.push(...(await constraintsOf(session, made, table)))
-    keys.push(...(await indexesOf(session, at, lookedUp, 'unique')))
+    for (const { ddl } of await indexesOf(session, at, lookedUp, 'unique')) keys.push(ddl)
     const appended = APPENDED.filter((name) => all.includes(name))
     const indexes = [
       ...(await indexesOf(session, at, appended, 'primary')),
       ...(await indexesOf(session, at, appended, 'unique')),
     ]
-    const laterKeys: string[] = []
-    for (const table of appended) laterKeys.push(...(await constraintsOf(session, made, table, true)))
+    const laterKeys: Step[] = []
+    for (const table of appended)
+      for (const ddl of await constraintsOf(session, made, table, true)) laterKeys.push({ table, ddl })
     const shape = await readShape(session, made)
     await session.exec(`SET LOCAL search_path TO ${id(schema)}`)
     for (const key of keys) await session.exec(key)
@@ -108,23 +111,43 @@ export const makeShadow = async (
   return shadow
 }
 
-/** Runs each of these on whichever session is free. All of them end before the first failure is thrown. */
+/** Runs each of these on whichever session is free; after the last one of a table, what `after` has for it. All of them
+ *  end before the first failure is thrown. */
 const spread = async (
   sessions: ReadonlyArray<DatabaseSession>,
-  work: ReadonlyArray<string>,
+  steps: ReadonlyArray<Step>,
+  after: (table: string) => ReadonlyArray<string>,
 ): Promise<void> => {
-  const left = [...work]
+  const left = [...steps]
+  const open = new Map<string, number>()
+  for (const { table } of steps) open.set(table, (open.get(table) ?? 0) + 1)
   const ended = await Promise.allSettled(
     sessions.map(async (session) => {
-      for (let text = left.shift(); text !== undefined; text = left.shift()) await session.exec(text)
+      for (let step = left.shift(); step !== undefined; step = left.shift()) {
+        const { table, ddl } = step
+        await session.exec(ddl)
+        const still = open.get(table)! - 1
+        open.set(table, still)
+        if (still === 0) for (const text of after(table)) await session.exec(text)
+      }
     }),
   )
   for (const one of ended) if (one.status === 'rejected') throw one.reason
 }
 
+/** The names of the tables in `schema`, the largest first. */
+const bySize = (session: DatabaseSession, schema: string): Promise<ReadonlyArray<string>> =>
+  rows(
+    session,
+    sql.unsafe`SELECT relname AS name FROM pg_class WHERE relnamespace = ${schema}::regnamespace AND relkind = 'r'
+      ORDER BY pg_relation_size(oid) DESC, relname`,
+    'name',
+  )
+
 /** Builds what `makeShadow` left out, once the rows are there: one index at a time on each session, none waiting for
- *  another. `keysOnly`: no other indexes, for comparing with the live tables. The others are those of the live tables, so
- *  that whoever added one keeps it. */
+ *  another. The largest table comes first, since its statistics, which come after its indexes, are made by one session
+ *  alone. `keysOnly`: no other indexes and no statistics, for comparing with the live tables. The others are those of the
+ *  live tables, so that whoever added one keeps it. */
 export const indexShadow = async (
   sessions: readonly [DatabaseSession, ...ReadonlyArray<DatabaseSession>],
   schema: string,
@@ -138,24 +161,28 @@ export const indexShadow = async (
   const appended = APPENDED.filter((name) => all.includes(name))
   const [session] = sessions
   await session.exec('SET search_path TO public')
-  // Adding a key locks its table, building its index does not: so the index is built first, and then made the key.
-  const indexes = [
-    ...(keysOnly ? [] : await indexesOf(session, { from: 'public', schema }, all, 'other')),
-    ...made.appended.indexes,
-  ]
-  // The sessions are as many as there are processors: more workers would only hand rows to each other.
-  for (const each of sessions)
-    await each.exec(
-      `SET search_path TO ${id(schema)}; SET maintenance_work_mem = '256MB'; SET max_parallel_maintenance_workers = 0`,
-    )
   // Keys that were filled in no order have pages that are half empty.
   const filled = keysOnly ? [] : all.filter((name) => !appended.includes(name))
-  await spread(sessions, [...filled.map((table) => `REINDEX TABLE ${id(schema)}.${id(table)}`), ...indexes])
-  for (const key of made.appended.keys) await session.exec(key)
-  await spread(
-    sessions,
-    [...new Set([...appended, ...all])].map((table) => `ANALYZE ${id(table)}`),
-  )
+  const steps = [
+    ...(keysOnly ? [] : await indexesOf(session, { from: 'public', schema }, all, 'other')),
+    ...made.appended.indexes,
+    ...filled.map((table) => ({ table, ddl: `REINDEX TABLE ${id(schema)}.${id(table)}` })),
+  ]
+  const order = await bySize(session, schema)
+  const place = new Map(order.map((name, i) => [name, i]))
+  steps.sort((a, b) => place.get(a.table)! - place.get(b.table)!)
+  // The sessions are as many as there are processors: more workers would only hand rows to each other. What they commit
+  // is on the disk before the commit of the swap, which is awaited.
+  for (const each of sessions)
+    await each.exec(
+      `SET search_path TO ${id(schema)}; SET maintenance_work_mem = '256MB'; SET max_parallel_maintenance_workers = 0;
+        SET synchronous_commit = off`,
+    )
+  await spread(sessions, steps, (table) => [
+    // Adding a key locks its table, building its index does not: so the index is built first, and then made the key.
+    ...made.appended.keys.flatMap((key) => (key.table === table ? [key.ddl] : [])),
+    ...(keysOnly ? [] : [`ANALYZE ${id(table)}`]),
+  ])
 }
 
 /** Inside a transaction: replaces the live tables by the shadow's, with their grants. */

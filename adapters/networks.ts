@@ -2,8 +2,9 @@
 
 import { THIS_MACHINE } from '../domain/space/shares.ts'
 import { isLoopback, networkOf } from './addresses.ts'
-import { mac, macKey } from './auth/tokens.ts'
+import { macKey } from './auth/tokens.ts'
 import { boundedCache } from './bounded-cache.ts'
+import { mac } from './short-mac.ts'
 
 const REMEMBERED = 20_000
 /** The number of hex digits: so few that each tag stands for at least 65,000 IPv4 addresses, even for somebody with the

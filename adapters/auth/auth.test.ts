@@ -1,3 +1,4 @@
+import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -6,6 +7,7 @@ import { startHiveStandIn } from '../../infra/hive/stand-in.ts'
 import { testDatabase } from '../../infra/testing/postgres.ts'
 import { createHive } from '../hive/hive.ts'
 import { describeError } from '../refusals.ts'
+import { mac } from '../short-mac.ts'
 import { createAuth } from './authenticate.ts'
 import type { Purpose } from './challenges.ts'
 import { proofOfHandshake, proofOfRequest, type ReadProof } from './proof.ts'
@@ -41,6 +43,17 @@ const made = (over: object = {}) =>
   })
 const auth = made()
 const otherNode = made({ store: otherStore })
+
+test('given keys and texts of any length, then a mac is HMAC-SHA256', () => {
+  for (let length = 0; length < 200; length += 7) {
+    const key = createSecretKey(randomBytes(1 + length))
+    const text = 'é'.repeat(length)
+    assert.equal(mac(key, text), createHmac('sha256', key).update(text).digest())
+  }
+  const key = createSecretKey(randomBytes(32))
+  const long = 'ü'.repeat(10_000)
+  assert.equal(mac(key, long), createHmac('sha256', key).update(long).digest())
+})
 
 let n = 0
 const walletChallenge = (ms = now) => `dlux_vr_${ms}_r${n++}`

@@ -1,7 +1,8 @@
 /** What a wallet signs to prove an account: the forms of challenges, how long each is valid, and the server's own. */
 import { createHash, randomBytes } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
-import { mac, macKey, sameBytes } from './tokens.ts'
+import { mac } from '../short-mac.ts'
+import { macKey, sameBytes } from './tokens.ts'
 
 /** What a proof is for. A server's challenge made for one purpose proves nothing elsewhere; `login` serves all. */
 export const PURPOSES = ['login', 'session', 'join', 'socket'] as const

@@ -4,6 +4,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { Caller } from '../../domain/identity.ts'
 import { isAccount, isGuest } from '../../domain/names.ts'
+import { mac } from '../short-mac.ts'
 
 const Payload = t.type({
   /** The session's id: what is revoked when it ends. */
@@ -20,8 +21,6 @@ export type TokenError = 'malformed' | 'forged' | 'expired'
  *  Node takes seven times as long for each signature if it is given the bytes. */
 export const macKey = (secret: string, use: string): KeyObject =>
   createSecretKey(createHmac('sha256', secret).update(`dlux-presence ${use}`).digest())
-
-export const mac = (key: KeyObject, text: string): Buffer => createHmac('sha256', key).update(text).digest()
 
 export const sameBytes = (a: Buffer, b: Buffer): boolean => a.length === b.length && timingSafeEqual(a, b)
 

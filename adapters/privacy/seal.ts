@@ -9,6 +9,7 @@ import {
   type KeyObject,
   randomFillSync,
 } from 'node:crypto'
+import { MAC_BLOCK, padsOf } from '../short-mac.ts'
 
 /** The personal field of each event's data, and the blank value that replaces it. */
 export const PERSONAL: Readonly<Record<string, { readonly field: string; readonly blank: unknown }>> = {
@@ -101,30 +102,17 @@ export const openBytes = (sealed: Buffer, key: KeyObject, bound: string): Buffer
 /* ── a value under a key of its own, as it was sealed before value-seal.ts ───────────────────────────────── */
 
 const SALT = 16
-const BLOCK = 64
-/** For each person's key, what HMAC (RFC 2104) begins its two hashes with: Node's own HMAC takes twice as long for so little. */
-const padded = new WeakMap<KeyObject, readonly [inner: Buffer, outer: Buffer]>()
-const padsOf = (key: KeyObject): readonly [inner: Buffer, outer: Buffer] => {
-  const found = padded.get(key)
-  if (found !== undefined) return found
-  const bytes = key.export()
-  const pad = (byte: number): Buffer =>
-    Buffer.alloc(BLOCK, byte).map((one, n) => one ^ (bytes[n] ?? 0)) as Buffer
-  const pads = [pad(0x36), pad(0x5c)] as const
-  padded.set(key, pads)
-  return pads
-}
 /** A salt derived from the person's key, the event and the nonce: it is nowhere on the log, reveals nothing about
  *  others, and is lost with the key. It is the beginning of the HMAC-SHA256 of `salt ID NONCE`. */
 const saltOf = (key: KeyObject, id: string, nonce: Uint8Array): Buffer => {
   const [inner, outer] = padsOf(key)
-  const bytes = benchFor(2 * BLOCK + 3 * id.length + NONCE)
+  const bytes = benchFor(2 * MAC_BLOCK + 3 * id.length + NONCE)
   bytes.set(inner)
-  const end = BLOCK + bytes.write(`salt ${id} `, BLOCK)
+  const end = MAC_BLOCK + bytes.write(`salt ${id} `, MAC_BLOCK)
   bytes.set(nonce, end)
   const said = hash('sha256', bytes.subarray(0, end + NONCE), 'binary')
   bytes.set(outer)
-  const all = BLOCK + bytes.write(said, BLOCK, 'binary')
+  const all = MAC_BLOCK + bytes.write(said, MAC_BLOCK, 'binary')
   // A hash as text costs a quarter of one in a buffer of its own.
   return Buffer.from(hash('sha256', bytes.subarray(0, all), 'binary').slice(0, SALT), 'binary')
 }

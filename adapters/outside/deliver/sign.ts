@@ -2,7 +2,7 @@
  *  subscription's id, so none is stored. */
 import { createHmac, type KeyObject } from 'node:crypto'
 import type { Subscription } from '../../../domain/outside/state.ts'
-import { mac } from '../../auth/tokens.ts'
+import { mac } from '../../short-mac.ts'
 
 /** How long the previous secret still signs. */
 const BOTH_MS = 24 * 3_600_000

@@ -12,7 +12,7 @@ import type { Member } from '../member.ts'
 
 export type Gate = {
   readonly clientAt: (request: IncomingMessage) => Member['client']
-  readonly clientOf: (request: IncomingMessage | undefined, address: string) => Member['client']
+  readonly clientOf: (request: IncomingMessage | null | undefined, address: string) => Member['client']
   /** Somebody of this client's network has come. */
   readonly came: (client: Member['client']) => Visit
   /** For Socket.IO's handshakes. */
@@ -52,7 +52,7 @@ const createOriginAllowed = (origins: ReadonlyArray<string> | '*') => {
 }
 
 const clientOf = (
-  request: IncomingMessage | undefined,
+  request: IncomingMessage | null,
   address: string,
   isOurs: (ip: string) => boolean,
 ): Member['client'] => {
@@ -60,6 +60,20 @@ const clientOf = (
   const ip = clientAddress(address, Array.isArray(forwarded) ? forwarded.join(',') : forwarded, isOurs)
   const userAgent = request?.headers['user-agent']?.slice(0, 512)
   return { ...(ip ? { ip } : {}), ...(userAgent === undefined ? {} : { userAgent }) }
+}
+
+/** Remembers whose each request is: a handshake asks three times. */
+const createClientOf = (isOurs: (ip: string) => boolean) => {
+  const known = new WeakMap<IncomingMessage, Member['client']>()
+  return (request: IncomingMessage | null | undefined, address: string): Member['client'] => {
+    // Forgotten, once the connection's first namespace has let its client in.
+    if (request == null) return clientOf(null, address, isOurs)
+    const before = known.get(request)
+    if (before !== undefined) return before
+    const client = clientOf(request, address, isOurs)
+    known.set(request, client)
+    return client
+  }
 }
 
 export const createGate = (deps: {
@@ -72,10 +86,10 @@ export const createGate = (deps: {
   readonly metrics: Metrics
 }): Gate => {
   const { perAddress, origins, clock, logger, metrics } = deps
-  const isOurs = addressesIn(deps.trustProxy)
+  const whose = createClientOf(addressesIn(deps.trustProxy))
   const crowding = createCrowding(perAddress)
   let closing = false
-  const clientAt = (request: IncomingMessage) => clientOf(request, request.socket.remoteAddress ?? '', isOurs)
+  const clientAt = (request: IncomingMessage) => whose(request, request.socket.remoteAddress ?? '')
   const originAllowed = createOriginAllowed(origins)
   const isAllowed = ({ headers }: IncomingMessage) => originAllowed(headers.origin, headers.host)
 
@@ -95,7 +109,7 @@ export const createGate = (deps: {
 
   return {
     clientAt,
-    clientOf: (request, address) => clientOf(request, address, isOurs),
+    clientOf: whose,
     came: (client) => crowding.came(client?.ip),
     allowRequest: (request, decide) => {
       const allowed = !closing && isAllowed(request)

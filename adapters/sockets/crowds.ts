@@ -1,6 +1,7 @@
 /** Who is in a room page by page, and what clients that asked for pages are told of a crowd's comings and goings. */
 import type { Session, SpaceState } from '../../domain/space/state.ts'
 import { type News, userOf } from '../../projections/live/wire.ts'
+import { boundedCache } from '../bounded-cache.ts'
 import type { Position } from '../redis/position.ts'
 
 /** In rooms with more people than this, comings and goings are told in counts to those who asked for pages. */
@@ -13,7 +14,7 @@ const LEAST_JOINED = 5
 const TOLD_IN_ALL = 10_000
 const MOST_LEFT = 500
 /** A frame costs some 20 µs per recipient, so the more recipients there are, the longer comings are collected (ms). */
-const HEARERS_PER_MS = 8
+const HEARERS_PER_MS = 4
 const SHORTEST_TICK_MS = 100
 const LONGEST_TICK_MS = 250
 
@@ -109,6 +110,18 @@ export const personOf = ({ positions }: Pick<RoomPeople, 'positions'>, session: 
   const position = positions.get(session.sessionId)
   const user = userOf(session)
   return position === undefined ? user : { ...user, position }
+}
+
+/** Of those who came lately: a crowd's pages are largely the same people. */
+const described = boundedCache<Session, string>(4_096)
+/** The same as JSON. */
+export const personInJson = (people: Pick<RoomPeople, 'positions'>, session: Session): string => {
+  if (people.positions.has(session.sessionId)) return JSON.stringify(personOf(people, session))
+  const known = described.get(session)
+  if (known !== undefined) return known
+  const json = JSON.stringify(userOf(session))
+  described.set(session, json)
+  return json
 }
 
 /** `crowd-changed` with everything since the last one: of those who came the newest, and most of those who left. */

@@ -21,6 +21,7 @@ import {
   firstPage,
   isComing,
   pagedNews,
+  personInJson,
   personOf,
   Roster,
 } from './crowds.ts'
@@ -143,12 +144,12 @@ export const snapshotOf = (live: LiveSpace, subspace: string): EntrySnapshot => 
     shared: sharedWith(() => {
       const users: string[] = []
       for (const session of state.sessions.values())
-        if (session.subspace === subspace) users.push(JSON.stringify(personOf(people, session)))
+        if (session.subspace === subspace) users.push(personInJson(people, session))
       return `"users":[${users.join(',')}]`
     }),
     sharedFirst: sharedWith(() => {
       const { total, users } = firstPage(people)
-      return `"users_total":${total},"users":${JSON.stringify(users.map((one) => personOf(people, one)))}`
+      return `"users_total":${total},"users":[${users.map((one) => personInJson(people, one)).join(',')}]`
     }),
   }
 }

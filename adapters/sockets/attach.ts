@@ -30,6 +30,7 @@ import { jsonArrival } from './attach/json-arrival.ts'
 import { DEFAULT_LIMITS, type SocketLimits } from './attach/limits.ts'
 import { socketServer } from './attach/socket-server.ts'
 import { createTokens } from './attach/tokens.ts'
+import type { SocketConnection } from './connection.ts'
 import { createDepartures } from './departures.ts'
 import { createEphemeral } from './ephemeral.ts'
 import { type FeedDeps, type LiveFeed, startFeed } from './feed.ts'
@@ -225,12 +226,13 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
   const shortenOversized = createShortening(limits.maxPacket)
   io.engine.on('connection', (connection: Socket['conn']) => {
     handshake.connected(connection)
+    sending.connected(connection as unknown as SocketConnection)
     shortenOversized(connection)
   })
   const going = createGoing({ members, membership, ephemeral, logger })
   laterGoing.is(going)
 
-  acceptConnections({ io, members, receive, turns, gathering, tokens, sending, gate, going, handshake })
+  acceptConnections({ io, members, receive, turns, gathering, tokens, gate, going, handshake })
 
   const jsonSockets = createJsonSockets({
     sending,

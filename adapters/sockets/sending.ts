@@ -48,8 +48,8 @@ export interface Sending {
   readonly onRooms: (opened: (room: RoomKey) => void, closed: (room: RoomKey) => void) => void
   /** Cuts the socket off if too much waits for it. */
   readonly guard: (socket: Socket) => void
-  /** To be called once the socket's handshake is done. */
-  readonly connected: (socket: Socket) => void
+  /** To be called when a connection is made, before any of its sockets. */
+  readonly connected: (connection: SocketConnection) => void
   readonly stop: () => void
   /** How many sockets here get the room's news. */
   readonly hearers: (room: RoomKey) => number
@@ -177,7 +177,7 @@ export const createSending = (options: SendingOptions): Sending => {
     guard,
     hearers,
     waiting: (socket) => unread.bytes(connectionOf(socket)),
-    connected: (socket) => writing.directly(connectionOf(socket)),
+    connected: writing.directly,
     stop: unread.stop,
     emit: (room, news, paged) => {
       if (paged === undefined) {
@@ -241,7 +241,8 @@ export const createSending = (options: SendingOptions): Sending => {
       const frames = optionsOf(frameWithTail(start, tail.bytes))
       // A large room's state is more than may usually wait, so its reader gets more time.
       unread.credit(connection, sizeOf(null, frames))
-      connection.write(`${start}${tail.text}`, frames)
+      if (!writing.withAnswer(connection, frames.wsPreEncodedFrame ?? []))
+        connection.write(`${start}${tail.text}`, frames)
       guard(socket)
     },
     newest: moving.newest,

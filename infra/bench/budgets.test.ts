@@ -20,6 +20,8 @@ type Room = {
   readonly appends: () => number
   /** Node's own, of the server's sockets. */
   readonly handles: () => ReadonlyArray<Handle>
+  /** One more person comes; resolves to Node's own of their connection, from its beginning. */
+  readonly come: (began: (handle: Handle) => void) => Promise<void>
   /** Says so much, one after another, and waits until all have heard all of it. */
   readonly talk: (messages: number) => Promise<void>
   readonly stop: () => Promise<void>
@@ -79,7 +81,13 @@ test.before(async (context) => {
       const { _socket: net } = connectionOf(socket).transport.socket ?? {}
       return (net as unknown as { readonly _handle: Handle })._handle
     })
-  Object.assign(context, { appends: () => appends, handles, talk, stop })
+  const come: Room['come'] = async (began) => {
+    node.sockets.io.httpServer.once('connection', (net) => began(net._handle))
+    const client = await connect(node.url, { token: 'account:newcomer' })
+    clients.push(client)
+    await joinRoom(client, 'post', 'alice/my-post')
+  }
+  Object.assign(context, { appends: () => appends, handles, come, talk, stop })
   // What is made and compiled once has been.
   await talk(MESSAGES)
 })
@@ -103,10 +111,12 @@ const lengthOf = (data: Buffer | string | ReadonlyArray<Buffer | string>, isWhol
 /** What the server hands to the system for its sockets while `work` runs: how often, and how many bytes. */
 const written = async (
   handles: ReadonlyArray<Handle>,
-  work: () => Promise<void>,
+  work: (watch: (handle: Handle) => void) => Promise<void>,
 ): Promise<{ readonly writes: number; readonly bytes: number }> => {
   const counts = { writes: 0, bytes: 0 }
-  for (const handle of handles)
+  const watched: Handle[] = []
+  const watch = (handle: Handle): void => {
+    watched.push(handle)
     for (const how of ['writeBuffer', 'writev', 'writeLatin1String', 'writeUtf8String'] as const) {
       const write = handle[how]
       handle[how] = (request, data, more) => {
@@ -115,10 +125,12 @@ const written = async (
         return write.call(handle, request, data, more)
       }
     }
+  }
+  for (const handle of handles) watch(handle)
   try {
-    await work()
+    await work(watch)
   } finally {
-    for (const handle of handles)
+    for (const handle of watched)
       for (const how of Object.keys(handle))
         if (how.startsWith('write')) delete (handle as Partial<Handle>)[how as keyof Handle]
   }
@@ -156,6 +168,14 @@ test('given a room of 20, when a message is posted, then it is one append, and i
   assert.is(appends() - before, MESSAGES)
   // The sender's own, the log's, and the room's.
   assert.is(times / MESSAGES, 3)
+})
+
+test('given a room of 20, when somebody connects and joins, then that is three writes to them', async ({
+  come,
+}) => {
+  const { writes } = await written([], come)
+  // The upgrade with Engine.IO's first packet, the namespace, and the room with the answer.
+  assert.is(writes, 3)
 })
 
 /** Bytes that were allocated while `work` ran, by samples of one in `EVERY`. */

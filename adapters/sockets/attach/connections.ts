@@ -9,7 +9,6 @@ import type { Member } from '../member.ts'
 import { isTooLarge } from '../oversized.ts'
 import type { createReceive } from '../receiving.ts'
 import { sendElsewhere } from '../sending/closing.ts'
-import type { Sending } from '../sending.ts'
 import type { createTurns } from '../turns.ts'
 import type { Gate } from './gate.ts'
 import type { createGoing } from './going.ts'
@@ -44,7 +43,6 @@ export const acceptConnections = ({
   turns,
   gathering,
   tokens,
-  sending,
   gate,
   going,
   handshake,
@@ -55,7 +53,6 @@ export const acceptConnections = ({
   readonly turns: Turns
   readonly gathering: MoveGathering
   readonly tokens: ReturnType<typeof createTokens>
-  readonly sending: Sending
   readonly gate: Gate
   readonly going: ReturnType<typeof createGoing>
   readonly handshake: ReturnType<typeof createHandshake>
@@ -74,7 +71,6 @@ export const acceptConnections = ({
     members.set(member.line.id, member)
     tokens.watch(member)
     forgetHandshake(socket)
-    sending.connected(socket)
     // This avoids an event emitter, spreading into arguments something that a client may make as long as it likes, and
     // a listener for each socket.
     Object.assign(socket, { dispatch })

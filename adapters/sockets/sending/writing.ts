@@ -24,6 +24,8 @@ export type Writing = {
    *  to the WebSocket in one buffer if nothing waits. Otherwise it costs several times what the writing does, and a
    *  frame's header and its text are two writes. */
   readonly directly: (connection: SocketConnection) => void
+  /** Writes at once or not at all, as `atOnce` does, but in one write with the answer that follows in the same turn. */
+  readonly withAnswer: (connection: SocketConnection, frames: ReadonlyArray<Buffer>) => boolean
 }
 
 /** An answer waits for whatever else is sent to its socket in the same turn, which for a speaker is the room's news of
@@ -36,15 +38,19 @@ const createTurn = () => {
   }
   return {
     isOpen: (net: NetSocket): boolean => corked.has(net),
-    /** Waits until the news of the accepted commands was sent: that is delayed by a tick before the answers are sent. */
+    /** Waits until all microtasks are done, also where a timer or a tick begins it: answers come from these, and so does the news
+     *  of accepted commands. */
     begin: (net: NetSocket): void => {
       if (corked.has(net)) return
-      if (corked.size === 0) process.nextTick(end)
+      if (corked.size === 0) queueMicrotask(() => process.nextTick(end))
       corked.add(net)
       net.cork()
     },
   }
 }
+
+const isSettled = ({ transport, upgrading }: SocketConnection): boolean =>
+  transport.name === 'websocket' && !upgrading
 
 export const createWriting = (unread: Unread): Writing => {
   const turn = createTurn()
@@ -70,8 +76,7 @@ export const createWriting = (unread: Unread): Writing => {
     ...[data, options, ...rest]: Parameters<SocketConnection['write']>
   ): void {
     const queued = (Object.getPrototypeOf(this) as SocketConnection).write
-    const isSettled = this.transport.name === 'websocket' && !this.upgrading
-    if (isSettled && rest.length === 0 && typeof data === 'string') {
+    if (isSettled(this) && rest.length === 0 && typeof data === 'string') {
       const given = options?.wsPreEncodedFrame
       const frames = given ?? [frameOf(data)]
       if (write(this, frames, given === undefined)) return
@@ -86,6 +91,7 @@ export const createWriting = (unread: Unread): Writing => {
 
   return {
     atOnce: (connection, frames) => write(connection, frames, false),
+    withAnswer: (connection, frames) => isSettled(connection) && write(connection, frames, true),
     directly: (connection) => {
       // A client may leave and enter a namespace over one connection as often as it likes.
       if (connection.write === writeDirectly) return

@@ -17,6 +17,8 @@ const MOST_LEFT = 500
 const HEARERS_PER_MS = 4
 const SHORTEST_TICK_MS = 100
 const LONGEST_TICK_MS = 250
+/** If nobody came or went for so long (ms), nothing more is waited for. */
+const QUIET_MS = 100
 
 /** The sessions of a room by their ids, in an order that lasts: whoever is there while pages are read is on exactly one of them. */
 export class Roster {
@@ -66,7 +68,8 @@ export type CountedRoom = {
   readonly counted: Set<News>
   /** The revision and the time of the newest coming or going. */
   last: { readonly revision: unknown; readonly timestamp: unknown }
-  /** When the next frame is due (by performance.now()). */
+  /** When the next frame is due at the latest, and when it is if nobody else comes or goes (by performance.now()). */
+  latestAt: number
   dueAt: number
 }
 
@@ -76,6 +79,7 @@ export const crowdOf = (state: SpaceState, subspace: string, hearers = 0): Count
   changed: new Set(),
   counted: new Set(),
   last: { revision: '-1', timestamp: null },
+  latestAt: 0,
   dueAt: 0,
 })
 
@@ -90,10 +94,12 @@ export const count = (crowd: CountedRoom, coming: News): void => {
   if (coming.event === 'user-joined') crowd.roster.add(id)
   else crowd.roster.delete(id)
   if (!wasLarge && crowd.changed.size === 0) return
+  const now = performance.now()
   if (crowd.changed.size === 0) {
     const tick = Math.min(Math.max(crowd.hearers / HEARERS_PER_MS, SHORTEST_TICK_MS), LONGEST_TICK_MS)
-    crowd.dueAt = performance.now() + tick
+    crowd.latestAt = now + tick
   }
+  crowd.dueAt = Math.min(crowd.latestAt, now + QUIET_MS)
   crowd.changed.delete(id)
   crowd.changed.add(id)
   crowd.counted.add(coming)

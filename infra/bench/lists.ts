@@ -26,10 +26,10 @@ export type ReadRoute = {
   readonly path: (n: number, past: PastKnown) => string
 }
 
-const room = (n: number): string => `community/hive-${500_000 + ((n * 7) % PAST_ROOMS)}`
+export const roomOfPast = (n: number): string => `community/hive-${500_000 + ((n * 7) % PAST_ROOMS)}`
 /** So many rooms' owners ask: a community's account owns it. */
 export const OWNERS = 20
-export const ownerOfPast = (n: number): string => room(n % OWNERS).slice('community/'.length)
+export const ownerOfPast = (n: number): string => roomOfPast(n % OWNERS).slice('community/'.length)
 export const personOfPast = (n: number): string => `bench-p${(n * 13) % PEOPLE}`
 /** A span that began on some day of the past. */
 const span = (n: number, days: number): string => {
@@ -45,10 +45,10 @@ const person = (name: string, path: ReadRoute['path']): ReadRoute => ({ name, as
 const owner = (name: string, below: string): ReadRoute => ({
   name,
   as: 'owner',
-  path: (n) => `/api/spaces/${room(n % OWNERS)}${below}`,
+  path: (n) => `/api/spaces/${roomOfPast(n % OWNERS)}${below}`,
 })
 const inRoom = (name: string, below: string): ReadRoute =>
-  auditor(name, (n) => `/api/spaces/${room(n)}${below}`)
+  auditor(name, (n) => `/api/spaces/${roomOfPast(n)}${below}`)
 
 export const READ_ROUTES: ReadonlyArray<ReadRoute> = [
   person('rooms', () => '/api/spaces?limit=50'),
@@ -67,21 +67,30 @@ export const READ_ROUTES: ReadonlyArray<ReadRoute> = [
   inRoom('its cases', '/cases?limit=50'),
   inRoom('its open cases', '/cases?limit=50&status=open'),
   auditor('a case', (n, { cases }) => of(cases, n)),
-  auditor('its transparency report, 3 days', (n) => `/api/spaces/${room(n)}/transparency?${span(n, 3)}`),
-  auditor('its newest messages', (n) => `/api/chat/${room(n)}/messages?limit=50`),
-  auditor('its messages of long ago', (n) => `/api/chat/${room(n)}/messages?limit=50&before=150`),
-  auditor('its messages after one', (n) => `/api/chat/${room(n)}/messages?limit=50&after=20`),
+  auditor(
+    'its transparency report, 3 days',
+    (n) => `/api/spaces/${roomOfPast(n)}/transparency?${span(n, 3)}`,
+  ),
+  auditor('its newest messages', (n) => `/api/chat/${roomOfPast(n)}/messages?limit=50`),
+  auditor('its messages of long ago', (n) => `/api/chat/${roomOfPast(n)}/messages?limit=50&before=150`),
+  auditor('its messages after one', (n) => `/api/chat/${roomOfPast(n)}/messages?limit=50&after=20`),
   inRoom('its audit log', '/audit?limit=50'),
-  auditor('its audit log, 3 days', (n) => `/api/spaces/${room(n)}/audit?limit=50&${span(n, 3)}`),
-  auditor('its audit log, words', (n) => `/api/spaces/${room(n)}/audit?limit=50&text=again,%20${n % 8}`),
-  auditor('its audit log, words nobody said', (n) => `/api/spaces/${room(n)}/audit?limit=50&text=zebra${n}`),
-  auditor('its audit log, an act', (n) => `/api/spaces/${room(n)}/audit?limit=50&action=AccountBanned`),
+  auditor('its audit log, 3 days', (n) => `/api/spaces/${roomOfPast(n)}/audit?limit=50&${span(n, 3)}`),
+  auditor(
+    'its audit log, words',
+    (n) => `/api/spaces/${roomOfPast(n)}/audit?limit=50&text=again,%20${n % 8}`,
+  ),
+  auditor(
+    'its audit log, words nobody said',
+    (n) => `/api/spaces/${roomOfPast(n)}/audit?limit=50&text=zebra${n}`,
+  ),
+  auditor('its audit log, an act', (n) => `/api/spaces/${roomOfPast(n)}/audit?limit=50&action=AccountBanned`),
   inRoom('its counts', '/audit/counts'),
-  auditor('its counts, 3 days', (n) => `/api/spaces/${room(n)}/audit/counts?${span(n, 3)}`),
-  auditor('a moment', (n) => `/api/spaces/${room(n)}/at?time=${time(n)}`),
+  auditor('its counts, 3 days', (n) => `/api/spaces/${roomOfPast(n)}/audit/counts?${span(n, 3)}`),
+  auditor('a moment', (n) => `/api/spaces/${roomOfPast(n)}/at?time=${time(n)}`),
   auditor(
     'why',
-    (n) => `/api/spaces/${room(n)}/why?subject=${personOfPast(n)}&action=PostMessage&at=${time(n)}`,
+    (n) => `/api/spaces/${roomOfPast(n)}/why?subject=${personOfPast(n)}&action=PostMessage&at=${time(n)}`,
   ),
   auditor('audit log', () => '/api/audit?limit=50'),
   auditor('audit log, oldest first', () => '/api/audit?limit=50&order=oldest'),
@@ -109,7 +118,7 @@ export const READ_ROUTES: ReadonlyArray<ReadRoute> = [
   person('who looked at own rows', () => '/api/me/looks?limit=50'),
   person('own reports', () => '/api/me/reports?limit=50'),
   person('own receipts', () => '/api/me/receipts?limit=50'),
-  person('a room’s capacity for the panel', (n) => `/api/presence/spaces/${room(n)}/capacity`),
+  person('a room’s capacity for the panel', (n) => `/api/presence/spaces/${roomOfPast(n)}/capacity`),
   person('where one waits for a seat', (n) => `/api/presence/waitlist/${personOfPast(n)}/status`),
   auditor('legal holds', () => '/api/holds'),
   auditor('API keys', () => '/api/keys'),

@@ -49,9 +49,15 @@ const listed = t.type({
 
 type Fragment = ReturnType<typeof sql.fragment>
 
-/** The rows of a space, as its index has them: by the hash of the id. */
+/** The rows of a space, as its index has them: by the hash of the id. The rest is one condition of which the planner expects nothing: of
+ *  three it expects that few rows are left, and so gathers and sorts all rows of the space rather than walk its index. */
 export const ofSpace = ({ type, id }: SpaceRef): Fragment =>
-  sql.fragment`hashtextextended(space_id, 0) = hashtextextended(${id}, 0) AND space_id = ${id} AND space_type = ${type}`
+  sql.fragment`hashtextextended(space_id, 0) = hashtextextended(${id}, 0)
+    AND CASE WHEN space_id = ${id} THEN space_type = ${type} ELSE FALSE END`
+
+/** A message's words as they are searched. Most words are of ASCII, which is folded ten times as fast. */
+const SEARCHED_WORDS = sql.fragment`CASE WHEN octet_length(details ->> 'content') = length(details ->> 'content')
+    THEN lower((details ->> 'content') COLLATE "C") ELSE presence_folded(details ->> 'content') END`
 
 const filtersOf = (asked: Omit<AuditFilters, 'account'>): ReadonlyArray<Fragment> => {
   const { space, subspace, guest, target, action, refusal, from, to, text, correlation, upTo } = asked
@@ -71,7 +77,7 @@ const filtersOf = (asked: Omit<AuditFilters, 'account'>): ReadonlyArray<Fragment
       ? []
       : [
           sql.fragment`action IN ('MessagePosted', 'MessageEdited')
-            AND strpos(presence_folded(details ->> 'content'), presence_folded(${text})) > 0`,
+            AND strpos(${SEARCHED_WORDS}, presence_folded(${text})) > 0`,
         ]),
     ...(correlation === undefined
       ? []

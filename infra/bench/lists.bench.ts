@@ -11,8 +11,8 @@ import type { FigureRow } from './figures.ts'
 import { caughtUp } from './growing-log.ts'
 import { writeHistory } from './history.ts'
 import {
+  ASKED_ROOMS,
   askedOften,
-  OWNERS,
   ownerOfPast,
   PAST_DAYS,
   PAST_ROOMS,
@@ -32,7 +32,7 @@ const ONLY = process.env.BENCH_LISTS_OF ?? ''
 /** Each account may look at others' rows so often a minute; and the first answers of a server that just began are slower. */
 const AUDITORS = Array.from({ length: 20 }, (_, n) => `bench-a${n}`)
 const PEOPLE = Array.from({ length: 20 }, (_, n) => personOfPast(n))
-const ROOM_OWNERS = Array.from({ length: OWNERS }, (_, n) => ownerOfPast(n))
+const ROOM_OWNERS = Array.from({ length: ASKED_ROOMS }, (_, n) => ownerOfPast(n))
 const WARM_UP = 10
 
 const databaseOf = (server: Whole): { readonly url: string; readonly pid: number } => {
@@ -88,9 +88,17 @@ const known = async (server: Whole, token: string): Promise<PastKnown> => {
     return body
   }
   const rows = async (query: string) =>
-    (JSON.parse(await ask(`/api/audit?limit=100&${query}`)) as { entries: ReadonlyArray<Row> }).entries
-  const some = [...(await rows('action=SessionJoined&order=oldest')), ...(await rows('action=AccountMuted'))]
-  const opened = await rows('action=CaseOpened')
+    (JSON.parse(await ask(`/api/audit?limit=10&${query}`)) as { entries: ReadonlyArray<Row> }).entries
+  const some: Row[] = []
+  const opened: Row[] = []
+  for (let n = 0; n < ASKED_ROOMS; n += 1) {
+    const of = `space=${roomOfPast(n).replace('/', ':')}`
+    some.push(
+      ...(await rows(`${of}&action=SessionJoined&order=oldest`)),
+      ...(await rows(`${of}&action=AccountMuted`)),
+    )
+    opened.push(...(await rows(`${of}&action=CaseOpened`)))
+  }
   // A note's second line is the size of the tree.
   const size = (await ask('/api/audit/checkpoint')).split('\n')[1]
   return {
@@ -119,9 +127,9 @@ const measure = async (size: number): Promise<Map<string, Measured>> => {
     )
     const past = await known(server, auditors![0]!)
     // The first who asks for a room has it loaded, and nothing of the past has a snapshot.
-    for (let n = 0; n < PAST_ROOMS; n += 1)
+    for (let n = 0; n < ASKED_ROOMS; n += 1)
       await askedOften(server.url, 1, () => ({
-        path: `/api/spaces/${roomOfPast(n)}/settings`,
+        path: `/api/spaces/${roomOfPast(n)}/filtered`,
         token: auditors![n % auditors!.length]!,
       }))
     const postgres = databaseOf(server).pid

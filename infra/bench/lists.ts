@@ -26,10 +26,11 @@ export type ReadRoute = {
   readonly path: (n: number, past: PastKnown) => string
 }
 
-export const roomOfPast = (n: number): string => `community/hive-${500_000 + ((n * 7) % PAST_ROOMS)}`
-/** So many rooms' owners ask: a community's account owns it. */
-export const OWNERS = 20
-export const ownerOfPast = (n: number): string => roomOfPast(n % OWNERS).slice('community/'.length)
+/** So many of the rooms are asked for. */
+export const ASKED_ROOMS = 20
+export const roomOfPast = (n: number): string => `community/hive-${500_000 + (n % ASKED_ROOMS)}`
+/** A community's own account owns it. */
+export const ownerOfPast = (n: number): string => roomOfPast(n).slice('community/'.length)
 export const personOfPast = (n: number): string => `bench-p${(n * 13) % PEOPLE}`
 /** A span that began on some day of the past. */
 const span = (n: number, days: number): string => {
@@ -45,7 +46,7 @@ const person = (name: string, path: ReadRoute['path']): ReadRoute => ({ name, as
 const owner = (name: string, below: string): ReadRoute => ({
   name,
   as: 'owner',
-  path: (n) => `/api/spaces/${roomOfPast(n % OWNERS)}${below}`,
+  path: (n) => `/api/spaces/${roomOfPast(n)}${below}`,
 })
 const inRoom = (name: string, below: string): ReadRoute =>
   auditor(name, (n) => `/api/spaces/${roomOfPast(n)}${below}`)

@@ -1,7 +1,6 @@
 /** Who is in a room page by page, and what clients that asked for pages are told of a crowd's comings and goings. */
 import type { Session, SpaceState } from '../../domain/space/state.ts'
 import { type News, userOf } from '../../projections/live/wire.ts'
-import { boundedCache } from '../bounded-cache.ts'
 import type { Position } from '../redis/position.ts'
 
 /** In rooms with more people than this, comings and goings are told in counts to those who asked for pages. */
@@ -118,11 +117,12 @@ export const personOf = ({ positions }: Pick<RoomPeople, 'positions'>, session: 
   return position === undefined ? user : { ...user, position }
 }
 
-/** Of those who came lately: a crowd's pages are largely the same people. */
-const described = boundedCache<Session, string>(4_096)
+/** Of a crowd's people: its lists and pages are largely the same ones, however often they are made. */
+const described = new WeakMap<Session, string>()
 /** The same as JSON. */
-export const personInJson = (people: Pick<RoomPeople, 'positions'>, session: Session): string => {
-  if (people.positions.has(session.sessionId)) return JSON.stringify(personOf(people, session))
+export const personInJson = (people: Pick<RoomPeople, 'positions' | 'state'>, session: Session): string => {
+  const isFew = people.state.sessions.size <= FEW_PEOPLE
+  if (isFew || people.positions.has(session.sessionId)) return JSON.stringify(personOf(people, session))
   const known = described.get(session)
   if (known !== undefined) return known
   const json = JSON.stringify(userOf(session))

@@ -1,4 +1,4 @@
-// test: calm
+// test: waits
 // timeout: 180
 /** A disk that is really full (a small file system of its own): every write is told so, reads go on, health says it, and it is
  *  over when there is room again. */

@@ -1,4 +1,4 @@
-// test: calm
+// test: waits
 // timeout: 180
 /** kill -9 of one of two servers: who stood there comes back at the other at once, takes its own place, and stands once. */
 import pg from 'pg'

@@ -62,7 +62,17 @@ const launch = async (more: ReadonlyArray<string>) => {
       ...more,
     ],
   })
-  return { chromium, end: () => chromium.close() }
+  const child = chromium.process()
+  const end = async (): Promise<void> => {
+    await chromium.close().catch(() => {})
+    try {
+      // What a crash left would go on.
+      if (child?.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+    } catch {
+      // Nothing was left.
+    }
+  }
+  return { chromium, end }
 }
 
 /** Headless, with a profile of its own that goes when it is closed. Nothing but loopback addresses is reached. Files of one process

@@ -28,7 +28,6 @@ const made = (over: object = {}) =>
       nodes: [node.url],
       clock,
       allowStandIn: true,
-      timeoutMs: 300,
       fetch: (...asked) => {
         hiveAsked += 1
         return fetch(...asked)

@@ -1,3 +1,4 @@
+// test: alone
 // timeout: 90
 /** `presence.js` with a whole product: what was said before one came in; and before a full room with a queue, where the person is told
  *  where they stand, waits, and is in when it is their turn. */

@@ -1,3 +1,4 @@
+// test: calm
 // timeout: 300
 /** `rm -rf data && npm start`, twice: what is said to be all of the state is all of it, as root too. */
 import { spawn } from 'node:child_process'

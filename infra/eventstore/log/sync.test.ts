@@ -1,3 +1,4 @@
+// test: alone
 /** Who is told what before and after an event is on the disk. The test plays the disk, which answers when told to. */
 import fs, { readlinkSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'

@@ -1,5 +1,5 @@
 /** `kill -9` under load, again and again: what was acknowledged is there, once, in order; what was not is there whole or
- *  not at all. KILL_RUNS raises the number of kills (default 4). */
+ *  not at all. KILL_RUNS raises the number of kills (default 3). */
 import { randomInt, randomUUID } from 'node:crypto'
 import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client'
 import { suite } from 'uvu'

@@ -13,6 +13,7 @@ const OWN_PROCESS = [
   'process.argv',
   'process.memoryUsage',
   'process.resourceUsage',
+  'syncBuiltinESMExports',
   '## shown',
   '## left out',
 ] as const

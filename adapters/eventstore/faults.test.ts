@@ -15,7 +15,7 @@ import { collect, must, until } from './testing/helpers.ts'
 import { type AppendRecord, type EndRecord, judge } from './testing/history.ts'
 
 const CLIENTS = Number(process.env.FAULT_CLIENTS ?? 6)
-const APPENDS = Number(process.env.FAULT_APPENDS ?? 1_500)
+const APPENDS = Number(process.env.FAULT_APPENDS ?? 1_000)
 const KILLS = Number(process.env.FAULT_KILLS ?? 2)
 const SEED = Number(process.env.FAULT_SEED ?? Date.now() % 1_000_000)
 const STREAMS = Math.max(4, CLIENTS)

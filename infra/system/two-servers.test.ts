@@ -9,7 +9,7 @@ import { startTwoServers } from '../testing/two-servers.ts'
 const OPERATIONS = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
 const SEATS = 10
 /** How many join at once on each; TWO_SERVERS_EACH=500 is a crowd. */
-const EACH = Number(process.env.TWO_SERVERS_EACH ?? 60)
+const EACH = Number(process.env.TWO_SERVERS_EACH ?? 40)
 const two = suite('two servers on one log')
 
 type Answer = { ok: boolean; code?: string }

@@ -16,7 +16,7 @@ import { momentView } from './view.ts'
 import { explainEvent } from './why/explain.ts'
 import { createPast } from './why/past.ts'
 
-const MOMENTS = Number(process.env.MOMENTS ?? 250)
+const MOMENTS = Number(process.env.MOMENTS ?? 150)
 
 /** Random numbers from 0 to 1, the same in each run (mulberry32). */
 const dice = (seed: number) => () => {

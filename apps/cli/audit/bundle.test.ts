@@ -312,7 +312,7 @@ const classOf = (bytes: Buffer, place: number): { readonly line: number; readonl
   }
   throw new Error('There is no such byte.')
 }
-const TRIALS = Number(process.env.BUNDLE_TRIALS ?? 300)
+const TRIALS = Number(process.env.BUNDLE_TRIALS ?? 200)
 
 test(`given any byte changed, inserted or removed in ${TRIALS} trials of every class, then the line is reported`, async () => {
   for (const bytes of [whole, part]) {

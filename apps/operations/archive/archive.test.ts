@@ -23,7 +23,7 @@ import { logBytes } from './size.ts'
 import { BEGIN, HOUR, openRooms, type Rooms, roomOf } from './testing/rooms.ts'
 
 const test = suite<{ rooms: Rooms }>('an archive of the log')
-const VISITS = Number(process.env.ARCHIVE_VISITS ?? 300)
+const VISITS = Number(process.env.ARCHIVE_VISITS ?? 200)
 /** How many hours the rooms' history spans. */
 const HOURS = 100
 

@@ -30,7 +30,7 @@ import { exportPerson, type HeldItem } from './export.ts'
 import { erasureRequests } from './requests.ts'
 
 const test = suite('a person is erased')
-const MESSAGES = Number(process.env.ERASE_MESSAGES ?? 1_500)
+const MESSAGES = Number(process.env.ERASE_MESSAGES ?? 900)
 const MASTER = '0f'.repeat(32)
 const rooms = [
   { type: 'post', id: 'alice/my-post' },

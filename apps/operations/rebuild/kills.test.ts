@@ -21,7 +21,7 @@ import { rebuild } from './rebuild.ts'
 
 const test = suite('a rebuild killed')
 /** At how many points it is killed; the full run: REBUILD_KILLS=20 node apps/operations/rebuild/kills.test.ts */
-const KILLS = Number(process.env.REBUILD_KILLS ?? 4)
+const KILLS = Number(process.env.REBUILD_KILLS ?? 3)
 const CHILD = fileURLToPath(new URL('testing/rebuild-child.ts', import.meta.url))
 const space = { type: 'post', id: 'alice/my-post' } as const
 

@@ -27,7 +27,7 @@ import { verifyLog } from './verify.ts'
 
 const test = suite('verify')
 /** The full run: VERIFY_TRIALS=10000 node apps/operations/verify/verify.test.ts */
-const TRIALS = Number(process.env.VERIFY_TRIALS ?? 100)
+const TRIALS = Number(process.env.VERIFY_TRIALS ?? 60)
 const SEED = Number(process.env.VERIFY_SEED ?? 42)
 const signer = signerOf('presence.test', Buffer.alloc(32, 3))
 const another = signerOf('presence.test', Buffer.alloc(32, 4))

@@ -103,7 +103,7 @@ const runTest = async (file: TestFile, missing: ReadonlyMap<string, string>): Pr
 const runGroup = async (files: ReadonlyArray<TestFile>): Promise<void> => {
   const { ran, left, processorSeconds } = await runTogether(
     files.map(({ path }) => path),
-    { cwd: root, env, timeoutSeconds: Math.max(...files.map(({ timeoutSeconds }) => timeoutSeconds)) },
+    { cwd: root, env, timeoutOf: (path) => files.find((one) => one.path === path)!.timeoutSeconds },
   )
   processor.set(`${files[0]!.path} and ${files.length - 1} more with it`, processorSeconds)
   for (const { path, outcome, output, took } of ran) {

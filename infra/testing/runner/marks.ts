@@ -26,5 +26,6 @@ export const sections = (output: string): ReadonlyArray<FilePart> =>
       return { path, output: printed, end: end === undefined ? null : { code, took } }
     })
 
-/** Whether a piece of output says that a file begins or ends. */
-export const isMark = (piece: string): boolean => piece.includes(SIGN)
+/** The file that a piece of output says has begun, the last if there are several; null if it says nothing of the kind. */
+export const begunIn = (piece: string): string | null =>
+  piece.split(`${SIGN}starts `).slice(1).at(-1)?.split('\n', 1)[0] ?? null

@@ -44,8 +44,8 @@ export const runCommand = (
     readonly cwd: string
     readonly env: NodeJS.ProcessEnv
     readonly timeoutSeconds: number
-    /** Whether the time limit begins again with this piece of output. */
-    readonly beginsAgain?: (piece: string) => boolean
+    /** A piece of output with which the time limit begins again, and how many seconds it is from there; null for any other. */
+    readonly limitFrom?: (piece: string) => number | null
   },
 ): Promise<Ended> =>
   new Promise((done, failed) => {
@@ -60,24 +60,32 @@ export const runCommand = (
     const take = (chunk: Buffer): void => {
       const piece = chunk.toString('utf8')
       const runs = child.exitCode === null && child.signalCode === null
-      if (runs && options.beginsAgain?.(piece)) timer.refresh()
+      const next = runs ? (options.limitFrom?.(piece) ?? null) : null
+      if (next !== null) limitTo(next)
       // The end is what matters: failures and totals are there.
       output = (output + piece).slice(-MAX_OUTPUT)
     }
     child.stdout.on('data', take)
     child.stderr.on('data', take)
     let timedOut = false
-    const timer = setTimeout(() => {
-      timedOut = true
-      killGroup(child)
-    }, options.timeoutSeconds * 1000)
+    let limit = options.timeoutSeconds
+    let timer: NodeJS.Timeout | undefined
+    const limitTo = (seconds: number): void => {
+      clearTimeout(timer)
+      limit = seconds
+      timer = setTimeout(() => {
+        timedOut = true
+        killGroup(child)
+      }, limit * 1000)
+    }
+    limitTo(limit)
     child.once('error', failed)
     child.once('exit', (code, signal) => {
       clearTimeout(timer)
       const processorSeconds = takenSinceLast()
       const end = () => {
         running.delete(child)
-        const timedOutAfterSeconds = timedOut ? options.timeoutSeconds : null
+        const timedOutAfterSeconds = timedOut ? limit : null
         done({ output, code, signal, timedOutAfterSeconds, processorSeconds })
       }
       // A grandchild that holds the pipe open would keep `close` from coming: it goes first.

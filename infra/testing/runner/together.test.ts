@@ -17,7 +17,7 @@ const run = async (bodies: Readonly<Record<string, string>>, timeoutSeconds = 30
   const { ran, left } = await runTogether(Object.keys(bodies), {
     cwd: folder,
     env: process.env,
-    timeoutSeconds,
+    timeoutOf: () => timeoutSeconds,
   })
   return { counts: ran.map(({ path, outcome }) => [path, outcome.passed, outcome.failed]), left, ran }
 }

@@ -1,7 +1,7 @@
 /** Which test files share a process, and what one such process means for each of them. */
 import { fileURLToPath } from 'node:url'
 import { DEFAULT_TIMEOUT_SECONDS, type TestFile } from './files.ts'
-import { isMark, sections } from './marks.ts'
+import { begunIn, sections } from './marks.ts'
 import { judge, type Outcome } from './outcome.ts'
 import { runCommand } from './run.ts'
 
@@ -53,16 +53,25 @@ export type Shared = {
   readonly processorSeconds: number
 }
 
-/** Runs files one after the other in one process. The time limit is that of one file, and begins again with each. If the process
+/** Runs files one after the other in one process. Each has its own time limit (`timeoutOf`, in seconds). If the process
  *  doesn't end well though each file did, nothing is known of any: one of them left something behind. */
 export const runTogether = async (
   paths: ReadonlyArray<string>,
-  options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv; readonly timeoutSeconds?: number },
+  options: {
+    readonly cwd: string
+    readonly env: NodeJS.ProcessEnv
+    readonly timeoutOf?: (path: string) => number
+  },
 ): Promise<Shared> => {
+  const { cwd, env, timeoutOf = () => DEFAULT_TIMEOUT_SECONDS } = options
   const ended = await runCommand(process.execPath, [PROGRAM, ...paths], {
+    cwd,
+    env,
     timeoutSeconds: DEFAULT_TIMEOUT_SECONDS,
-    ...options,
-    beginsAgain: isMark,
+    limitFrom: (piece) => {
+      const path = begunIn(piece)
+      return path !== null && paths.includes(path) ? timeoutOf(path) : null
+    },
   })
   const { processorSeconds } = ended
   const ran = sections(ended.output).map(({ path, output, end }) =>

@@ -297,6 +297,9 @@ test('given a request for a protocol that nobody here speaks, then the answer is
     ['/', { upgrade: 'websocket' }, 426],
     ['/', { upgrade: 'h3' }, 400],
     ['/', { ...good, origin: 'https://elsewhere.example' }, 403],
+    // Refused by Engine.IO itself, which hangs up as soon as it has answered.
+    ['/socket.io/?EIO=4&transport=websocket', { ...good, origin: 'https://elsewhere.example' }, 400],
+    ['/socket.io/?EIO=4&transport=pigeon', good, 400],
     ['/any/path', good, 101],
   ] as const) {
     const answer = await upgrade(node.url, path, headers)

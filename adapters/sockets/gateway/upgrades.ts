@@ -66,13 +66,6 @@ export function destroyIt(this: Duplex): void {
   this.destroy()
 }
 
-/** The answer to the upgrade and Engine.IO's first packet come in the same turn: a write of its own costs either some 40 µs. */
-const inOneWrite = (socket: Duplex): void => {
-  socket.cork()
-  // Engine.IO does both in microtasks, and a tick comes after them only if one of them asks for it.
-  queueMicrotask(() => process.nextTick(() => socket.uncork()))
-}
-
 export type Upgrades = { readonly close: () => void }
 
 /** Listens before Socket.IO's own listener, which must not get what is not for it. */
@@ -94,10 +87,7 @@ export const takeUpgrades = (
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', destroyIt)
     const wrong = complaint(request)
-    if (wrong === null && request.url?.startsWith('/socket.io/')) {
-      inOneWrite(socket)
-      return
-    }
+    if (wrong === null && request.url?.startsWith('/socket.io/')) return
     const refused = wrong ?? deps.refuses(request)
     if (refused === null)
       server.handleUpgrade(request, socket, head, (ws) => {

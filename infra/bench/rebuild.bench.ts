@@ -1,12 +1,11 @@
-import { sql } from 'slonik'
 import { connectEventLog } from '../../adapters/eventstore/index.ts'
-import { connectSession } from '../../adapters/postgres/session.ts'
 import { rebuild } from '../../apps/operations/rebuild/rebuild.ts'
 import { testEventStore } from '../testing/eventstore.ts'
 import { testDatabase } from '../testing/postgres.ts'
 import { type FigureRow, ownShare } from './figures.ts'
 import { writeHistory } from './history.ts'
-import { familySeconds, parentOf } from './processor.ts'
+import { leastInWords, leastOf, limitOf, postmasterOf, rebuildLeast } from './least.ts'
+import { familySeconds } from './processor.ts'
 
 const COUNT = Number(process.env.BENCH_EVENTS ?? 300_000)
 
@@ -17,11 +16,7 @@ export const bench = async () => {
     const begun = performance.now()
     const events = await writeHistory(log, COUNT, 200)
     console.log(`${events} events written in ${((performance.now() - begun) / 1000).toFixed(1)} s`)
-    // PostgreSQL's processes come and go; their parent knows what all of them have used.
-    const session = await connectSession(database.url, 'bench')
-    const [backend] = await session.run(sql.unsafe`SELECT pg_backend_pid() AS pid`)
-    const postmaster = parentOf(Number(backend?.pid))
-    await session.close()
+    const postmaster = await postmasterOf(database.url)
     const used = () => ({
       projector: process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6,
       'event store': familySeconds(store.pid()),
@@ -45,6 +40,12 @@ export const bench = async () => {
       processor,
       spentBy,
     })
+    const least = await leastOf({
+      log,
+      databaseUrl: database.url,
+      store: () => familySeconds(store.pid()),
+      postgres: () => familySeconds(postmaster),
+    })
     const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
     const rows: Array<FigureRow> = [
       {
@@ -53,10 +54,12 @@ export const bench = async () => {
         beside: '',
         goal: '≥ 50,000/s',
         met: rate >= 50_000,
+        limit: `at most ${limitOf(least, rebuildLeast(least)).toFixed(0)}/s here`,
       },
     ]
     const notes = [
       `Rebuild: of ${seconds(result.seconds * 1000)}, ${seconds(result.spent.reading)} waiting for the log, ${seconds(result.spent.folding)} decoding and folding, ${seconds(result.spent.writing)} waiting for Postgres, ${seconds(result.spent.indexing)} building indexes; this process used ${(100 * processor).toFixed(0)} % of a core. Processor: ${spentBy.map(([name, s]) => `${name} ${seconds(1_000 * Number(s))}`).join(', ')}.`,
+      leastInWords(least),
     ]
     return {
       rows,
@@ -66,6 +69,7 @@ export const bench = async () => {
         rate,
         processor,
         spentBy: Object.fromEntries(spentBy),
+        least,
       },
       notes,
     }

@@ -8,6 +8,7 @@ export const NICENESS = { projector: 10, postgres: 5 } as const
 
 /** Has the process, and what it starts from now on, give way to others. What the system does not allow is left as it is. */
 export const giveWay = (pid: number, steps: number): void => {
+  if (process.env.GIVE_WAY === '0') return
   try {
     setPriority(pid, Math.min(constants.priority.PRIORITY_LOW, getPriority(pid) + steps))
   } catch {

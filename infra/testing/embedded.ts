@@ -55,7 +55,16 @@ const startOn = async (
 ): Promise<Omit<Embedded, 'leave'>> => {
   const child = spawn(process.execPath, [join(root, 'apps/embedded/main.ts')], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, DATA_DIR: dataDir, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'warn', ...env },
+    env: {
+      ...process.env,
+      // Beside other tests, tables that give way would come too late for who waits for them.
+      ...(process.env.NODE_ENV === 'test' ? { GIVE_WAY: '0' } : {}),
+      DATA_DIR: dataDir,
+      PORT: '0',
+      HOST: '127.0.0.1',
+      LOG_LEVEL: 'warn',
+      ...env,
+    },
   })
   // However this process ends, what it started does not outlive it.
   const end = () => void child.kill('SIGTERM')

@@ -1,6 +1,7 @@
-/** Chat beside a plain Socket.IO server, and beside another revision of the project: all are up at once, with their rooms full,
- *  and are asked in turns, so that what the machine does meanwhile befalls each alike. */
-
+/** Chat beside a plain Socket.IO server, beside one that stores each message in a log before it tells it, and beside another revision of
+ *  the project: all are up at once, with their rooms full, and are asked in turns, so that what the machine does meanwhile befalls each
+ *  alike. Where the second misses a goal, the goal can't be met here by anything that tells what is on the disk. */
+import { cpus } from 'node:os'
 import { chartInSvg } from './charts.ts'
 import { type ChatFigures, chatAt, communities, gather, type JoinedRooms, type Knee, knee } from './chat.ts'
 import type { Connect } from './client.ts'
@@ -10,7 +11,7 @@ import { flameInSvg, profiled } from './flame.ts'
 import { partsOf } from './flame-parts.ts'
 import { connectOfficial } from './official-client.ts'
 import { processorMs } from './processor.ts'
-import { type Measured, plain, whole } from './servers.ts'
+import { type Measured, plain, plainWithLog, whole } from './servers.ts'
 import { type Spread, spreadOf, told } from './spread.ts'
 
 const ROOMS = Number(process.env.BENCH_ROOMS ?? 50)
@@ -24,6 +25,8 @@ const RATES = [
 ] as const
 /** The rate at which what a message costs is told. */
 const STEADY = 1_000
+/** How many of the others do less than this server: those that store nothing, or do nothing but store. */
+const DOING_LESS = 2
 /** Until what is compiled, cached and woken only once has been. */
 const WARM_UP = { rate: 800, seconds: 15 }
 
@@ -69,16 +72,32 @@ const spreadIn = ({ turns }: Contestant, rate: number, of: (turn: Turn) => numbe
 const ofServer = ({ spent }: Turn): number => spent.server ?? 0
 const ofAll = ({ spent }: Turn): number => Object.values(spent).reduce((sum, us) => sum + us, 0)
 
+/** The first of the others that misses the goal, although it does less: what no server here can be better than. */
+const limitOf = (
+  others: ReadonlyArray<Contestant>,
+  goal: number,
+  of: (one: Contestant) => Spread | null,
+): string | undefined => {
+  for (const one of others.slice(0, DOING_LESS)) {
+    const there = of(one)
+    if (there !== null && there.median >= goal) return `${one.server.name} takes ${told(there)} itself`
+  }
+  return undefined
+}
+
 const latencyRows = (ours: Contestant, others: ReadonlyArray<Contestant>): FigureRow[] =>
   RATES.flatMap(({ rate, ...goals }) =>
     (['p50', 'p99'] as const).map((how): FigureRow => {
       const [here, goal] = [spreadIn(ours, rate, (turn) => turn[how]), goals[how]]
+      const limit =
+        goal === null ? undefined : limitOf(others, goal, (one) => spreadIn(one, rate, (turn) => turn[how]))
       return {
         what: `chat, send to receipt at ${rate}/s, ${how}`,
         ours: told(here),
         beside: besides(others, (one) => told(spreadIn(one, rate, (turn) => turn[how]))),
         goal: goal === null ? '' : `< ${goal} ms`,
         met: goal === null ? null : here !== null && here.median < goal,
+        ...(limit === undefined ? {} : { limit }),
       }
     }),
   )
@@ -123,6 +142,24 @@ const costRows = (ours: Contestant, others: ReadonlyArray<Contestant>): FigureRo
       met: null,
     },
   ]
+}
+
+/** At the highest of the rates, how much of the machine is used in all, the load's own part included. */
+const machineRow = (ours: Contestant, others: ReadonlyArray<Contestant>): FigureRow => {
+  const { rate } = RATES[RATES.length - 1]!
+  const cores = (one: Contestant): string =>
+    told(
+      spreadIn(one, rate, (turn) => (ofAll(turn) * turn.offered) / 1e6 + turn.loadShare),
+      'cores',
+      2,
+    )
+  return {
+    what: `processor of all at ${rate}/s, PostgreSQL left out and the load included, of ${cpus().length} cores`,
+    ours: cores(ours),
+    beside: besides(others, cores),
+    goal: '',
+    met: null,
+  }
 }
 
 const kneeRow = (knees: ReadonlyArray<readonly [Contestant, Knee]>): FigureRow => {
@@ -204,7 +241,7 @@ const flamesOf = async (contestants: ReadonlyArray<Contestant>): Promise<Flames>
   const parts: Array<ReadonlyArray<readonly [string, number]>> = []
   for (const one of contestants) {
     const { server } = one
-    if (server.pids['event store'] === undefined) continue
+    if (server.pids.projector === undefined) continue
     const taken = await profiled(server.pid, () => chatAt(one.crowd, STEADY, SECONDS))
     const us = spreadIn(one, STEADY, ofServer)?.median ?? Number.NaN
     const svg = flameInSvg(`${server.name} at ${STEADY} messages a second`, taken, us)
@@ -231,6 +268,7 @@ export const bench = async ({ other, turns, flame }: BenchContext): Promise<Benc
   const servers = [
     await whole(ROOMS * SIZE, null, { flame }),
     await plain(),
+    await plainWithLog(),
     ...(other === null ? [] : [await whole(ROOMS * SIZE, other, { flame })]),
   ]
   try {
@@ -245,6 +283,7 @@ export const bench = async ({ other, turns, flame }: BenchContext): Promise<Benc
     const rows = [
       ...latencyRows(ours, others),
       ...costRows(ours, others),
+      machineRow(ours, others),
       ...partRows(flames.parts),
       official,
       ...(knees.length === 0 ? [] : [kneeRow(knees)]),

@@ -1,4 +1,5 @@
-/** The server to compare with: a plain Socket.IO server with the same events that checks nothing and stores nothing. */
+/** The server to compare with: a plain Socket.IO server with the same events that checks nothing and stores nothing. With PLAIN_LOG,
+ *  the address of an event store, it tells a message once that has stored it: the least that a server with a log can do. */
 
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
@@ -15,6 +16,17 @@ type User = {
 }
 /** Tells nobody who is in the room. */
 const isSilent = process.env.PLAIN_SILENT === '1'
+const logUrl = process.env.PLAIN_LOG
+const log =
+  logUrl === undefined
+    ? null
+    : (await import('../../adapters/eventstore/index.ts')).connectEventLog({ url: logUrl })
+/** Resolves once the log has it. */
+const store = async (to: NonNullable<typeof log>, room: string, message: object): Promise<void> => {
+  const event = { id: randomUUID(), type: 'MessagePosted', data: message, metadata: {} }
+  const stored = await to.append(`chat-${room}`, 'any', [event])()
+  if (stored._tag === 'Left') throw new Error(`not stored: ${stored.left._tag}`)
+}
 const rooms = new Map<string, Map<string, User>>()
 
 io.on('connection', (socket) => {
@@ -48,14 +60,18 @@ io.on('connection', (socket) => {
     ack?.({ ok: true, sessionId: user.sessionId })
   })
   socket.on('chat-message', (said, ack) => {
-    const message_id = said.message_id ?? randomUUID()
-    io.to(room).emit('chat-message', {
-      message_id,
+    const message = {
+      message_id: said.message_id ?? randomUUID(),
       user_account: account,
       content: said.content,
       created_at: new Date().toISOString(),
-    })
-    ack?.({ ok: true, message_id })
+    }
+    const tell = (): void => {
+      io.to(room).emit('chat-message', message)
+      ack?.({ ok: true, message_id: message.message_id })
+    }
+    if (log === null) tell()
+    else store(log, room, message).then(tell, () => ack?.({ ok: false, code: 'not_stored' }))
   })
   socket.on('aframe-update', (entityData) => {
     const timestamp = new Date().toISOString()

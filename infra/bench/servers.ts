@@ -53,6 +53,24 @@ export const startPlain = async (
   }
   throw new Error(`${name} ended before it listened`)
 }
+/** Plain Socket.IO on an event store of its own: stores each message, then tells it, and does nothing else with it. What this costs
+ *  is the least that a message costs which is told once it is stored. */
+export const plainWithLog = async (): Promise<Measured> => {
+  const store = await testEventStore()
+  try {
+    const server = await startPlain('plain Socket.IO that stores', here('./plain-server.ts'), [], {
+      PLAIN_LOG: store.url,
+    })
+    const stopAll = async (): Promise<void> => {
+      await server.stop()
+      await store.stop()
+    }
+    return { ...server, pids: { ...server.pids, 'event store': store.pid() }, stop: stopAll }
+  } catch (error) {
+    await store.stop()
+    throw error
+  }
+}
 /** `silent`: joins sockets to rooms and tells nobody. */
 export const plain = (silent = false): Promise<Measured> =>
   startPlain('plain Socket.IO', here('./plain-server.ts'), [], { PLAIN_SILENT: silent ? '1' : '0' })

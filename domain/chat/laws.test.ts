@@ -13,7 +13,7 @@ import type { ChatCommand } from './commands.ts'
 import { chatDecider, messagesNeeded } from './decider.ts'
 import type { ChatEvent } from './events.ts'
 import { fromSnapshot, toSnapshot } from './snapshot.ts'
-import { type ChatAsked, type ChatState, type Found, type MessageFacts, WINDOW } from './state.ts'
+import { type ChatAsked, type ChatState, type Found, inBase36, type MessageFacts, WINDOW } from './state.ts'
 
 const { initial, decide, evolve, fork } = chatDecider
 const test = suite('laws of a chat')
@@ -227,6 +227,15 @@ test('the read model makes up for what the window has forgotten: the decisions a
       })
     }),
     { numRuns: Math.min(RUNS, 60) },
+  )
+})
+
+test('given any whole number, then in base 36 it is what JavaScript says', () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.maxSafeNat(), fc.nat({ max: 1_300 })), (number) => {
+      assert.is(inBase36(number), number.toString(36))
+    }),
+    { numRuns: RUNS },
   )
 })
 test.run()

@@ -100,6 +100,21 @@ export const networkKey = (network: string): Subject => `network ${network}`
 /** Replaces the digest if the words are no longer known: a snapshot has none. */
 export const UNKNOWN_WORDS = ''
 
+const DIGITS = [...'0123456789abcdefghijklmnopqrstuvwxyz']
+const PAIRS = DIGITS.flatMap((high) => DIGITS.map((low) => high + low))
+
+/** What `toString(36)` says of a whole number, in a tenth of its time: that goes through the digits of a fraction. */
+export const inBase36 = (number: number): string => {
+  let text = ''
+  let left = number
+  while (left >= PAIRS.length) {
+    const higher = Math.floor(left / PAIRS.length)
+    text = PAIRS[left - higher * PAIRS.length]! + text
+    left = higher
+  }
+  return (left < DIGITS.length ? DIGITS[left]! : PAIRS[left]!) + text
+}
+
 /** cyrb53 and the length: enough to distinguish different words of the same author. */
 export const digestOf = (text: string): string => {
   let a = 0xdeadbeef
@@ -111,5 +126,5 @@ export const digestOf = (text: string): string => {
   }
   a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909)
   b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909)
-  return `${text.length}.${(4294967296 * (2097151 & b) + (a >>> 0)).toString(36)}`
+  return `${text.length}.${inBase36(4294967296 * (2097151 & b) + (a >>> 0))}`
 }

@@ -1,4 +1,4 @@
-/** The server to compare with: a plain Socket.IO server with the same events that checks nothing and stores nothing. With PLAIN_LOG,
+/** The server to compare with: a plain Socket.IO server with the same events that checks nothing and stores nothing. With BOUND_EVENTSTORE,
  *  the address of an event store, it tells a message once that has stored it: the least that a server with a log can do. */
 
 import { randomUUID } from 'node:crypto'
@@ -16,7 +16,7 @@ type User = {
 }
 /** Tells nobody who is in the room. */
 const isSilent = process.env.PLAIN_SILENT === '1'
-const logUrl = process.env.PLAIN_LOG
+const logUrl = process.env.BOUND_EVENTSTORE
 const log =
   logUrl === undefined
     ? null

@@ -53,40 +53,32 @@ export const startPlain = async (
   }
   throw new Error(`${name} ended before it listened`)
 }
-/** Plain Socket.IO on an event store of its own: stores each message, then tells it, and does nothing else with it. What this costs
- *  is the least that a message costs which is told once it is stored. */
-export const plainWithLog = async (): Promise<Measured> => {
+/** A server that is one file, on an event store of its own. */
+const onOwnLog = async (name: string, file: string): Promise<Measured> => {
   const store = await testEventStore()
   try {
-    const server = await startPlain('plain Socket.IO that stores', here('./plain-server.ts'), [], {
-      PLAIN_LOG: store.url,
-    })
-    const stopAll = async (): Promise<void> => {
+    const server = await startPlain(name, here(file), [], { BOUND_EVENTSTORE: store.url })
+    const stopBoth = async (): Promise<void> => {
       await server.stop()
       await store.stop()
     }
-    return { ...server, pids: { ...server.pids, 'event store': store.pid() }, stop: stopAll }
+    return { ...server, pids: { ...server.pids, 'event store': store.pid() }, stop: stopBoth }
   } catch (error) {
     await store.stop()
     throw error
   }
 }
+/** Plain Socket.IO that stores each message, then tells it, and does nothing else with it: what a message can't cost less than that is
+ *  told once it is stored. */
+export const plainWithLog = (): Promise<Measured> =>
+  onOwnLog('plain Socket.IO that stores', './plain-server.ts')
 /** `silent`: joins sockets to rooms and tells nobody. */
 export const plain = (silent = false): Promise<Measured> =>
   startPlain('plain Socket.IO', here('./plain-server.ts'), [], { PLAIN_SILENT: silent ? '1' : '0' })
 
 /** A plain one that also appends each join, and tells in pages and counts: what a crowd can't cost less than. */
-export const bound = async (): Promise<Measured> => {
-  const store = await testEventStore()
-  const server = await startPlain('plain Socket.IO that appends and counts', here('./bound-server.ts'), [], {
-    BOUND_EVENTSTORE: store.url,
-  })
-  const stop = async () => {
-    await server.stop()
-    await store.stop()
-  }
-  return { ...server, pids: { ...server.pids, 'event store': store.pid() }, stop }
-}
+export const bound = (): Promise<Measured> =>
+  onOwnLog('plain Socket.IO that appends and counts', './bound-server.ts')
 
 export const accountOf = (index: number): string => `bench-u${index.toString(36).padStart(4, '0')}`
 const BENCH_OWNER = 'bench-owner'

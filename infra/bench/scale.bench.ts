@@ -3,7 +3,10 @@
  *  room, 10,000 sockets and a million events; BENCH_SCALE_ROOMS, BENCH_SCALE_PEOPLE, BENCH_SCALE_SOCKETS and BENCH_SCALE_EVENTS say
  *  other sizes, as numbers with commas; an empty one leaves its part out. */
 
-import { type CrowdSize, communities, gather, joinRoom } from './chat.ts'
+import { sql } from 'slonik'
+import { connectSession } from '../../adapters/postgres/session.ts'
+import { readEndpoints } from '../../apps/operations/instance/endpoints.ts'
+import { type CrowdSize, gather, joinRoom } from './chat.ts'
 import { type BenchClient, connect, spread } from './client.ts'
 import type { BenchResult } from './context.ts'
 import { growingLog } from './growing-log.ts'
@@ -23,8 +26,26 @@ const EVENTS = sizes(process.env.BENCH_SCALE_EVENTS, '10000,100000', '10000,1000
 /** In one room: no account may say more than a few messages a second. */
 const RATE_IN_ONE = 4
 const RATE = 100
+/** Rooms of posts, which the content tables know: about more than 300 others in a minute, Hive is not asked. */
+const AUTHOR = 'bench-owner'
+const posts =
+  (name: string): NonNullable<CrowdSize['place']> =>
+  (room) => ({ type: 'post', id: `${AUTHOR}/${name}-${room}` })
+const TALKED_IN = posts('talk')
+const BEEN_IN = posts('room')
+
+const makePosts = async (server: Whole, name: string, rooms: number): Promise<void> => {
+  const session = await connectSession(readEndpoints(server.dataDir)!.databaseUrl, 'bench')
+  try {
+    await session.run(sql.unsafe`INSERT INTO posts (author, permlink)
+      SELECT ${AUTHOR}, ${name}::text || '-' || n FROM generate_series(0, ${rooms - 1}::int) AS n`)
+  } finally {
+    await session.close()
+  }
+}
+
 /** Those that talk where others are only there. */
-const TALKING = { rooms: 10, size: 5 }
+const TALKING = { rooms: 10, size: 5, place: TALKED_IN }
 
 type Axis = {
   readonly name: string
@@ -54,7 +75,7 @@ const AXES: ReadonlyArray<Axis & { readonly sizes: ReadonlyArray<number> }> = [
     name: 'sockets',
     x: 'sockets, in rooms of 20',
     sizes: SOCKETS,
-    of: (sockets) => ({ crowd: { rooms: sockets / 20, size: 20 }, rate: RATE, others: 0 }),
+    of: (sockets) => ({ crowd: { rooms: sockets / 20, size: 20, place: TALKED_IN }, rate: RATE, others: 0 }),
   },
 ]
 
@@ -74,7 +95,7 @@ const MOST_ACCOUNTS = 2_000
 const oneEach = (server: Whole, rooms: number): Promise<ReadonlyArray<BenchClient>> =>
   spread(rooms, 16, async (index) => {
     const client = await connect(server.url, server.member(index % MOST_ACCOUNTS).auth)
-    const { type, id } = communities(600_000)(index)
+    const { type, id } = BEEN_IN(index)
     await joinRoom(client, type, id)
     return client
   })
@@ -82,6 +103,8 @@ const oneEach = (server: Whole, rooms: number): Promise<ReadonlyArray<BenchClien
 const measuredOn = async (server: Whole, axis: Axis, size: number): Promise<GrowthPoint> => {
   const { crowd, rate, others } = axis.of(size)
   if (crowd.rooms === 1) await makeRoom(server, crowd.size)
+  await makePosts(server, 'talk', crowd.rooms)
+  await makePosts(server, 'room', others)
   const idle = await oneEach(server, others)
   const member: Whole['member'] = (index) => server.member(index % MOST_ACCOUNTS)
   const talking = await gather(server.url, crowd, member)

@@ -52,6 +52,8 @@ type Rig = {
   bring: (stream: string, ...revisions: number[]) => void
   /** As `bring`, where the feed wants the stream; else they are passed. Returns whether it does. */
   bringWanted: (stream: string, ...revisions: number[]) => boolean
+  /** The subscription has begun, and brought all that there is from where it began. */
+  catchUp: () => void
   say: (n: number) => Promise<void>
   until: (what: () => boolean) => Promise<void>
 }
@@ -111,6 +113,7 @@ const rig = async (): Promise<Rig> => {
       )
       return isWanted
     },
+    catchUp: () => bring([{ kind: 'caught-up' }]),
     say: async (n) => {
       const command = {
         type: 'PostMessage',
@@ -173,6 +176,31 @@ test('given a subscription that skips some events, then these are read from the 
   await it.until(() => it.told.length >= 5)
   assert.equal(revisions(it.told), ['0', '1', '2', '3', '4'])
   assert.equal(it.alarms, [])
+  await it.feed.close()
+})
+
+test('given a space whose chat was read before the subscription began, and that is loaded after, then what came in between is sent', async () => {
+  const it = await rig()
+  await it.say(1)
+  let goOn = (): void => {}
+  const isRead = new Promise<void>((resolve) => {
+    goOn = resolve
+  })
+  let isHeldUp = false
+  it.log.pause = async (what, stream) => {
+    if (what !== 'read' || stream !== streamName('space', ROOM) || isHeldUp) return
+    isHeldUp = true
+    await isRead
+  }
+  const before = it.log.counts.reads
+  const loading = live(it)
+  await it.until(() => isHeldUp && it.log.counts.reads > before)
+  await it.say(2)
+  it.catchUp()
+  goOn()
+  await loading
+  await it.until(() => it.told.length > 0)
+  assert.equal(revisions(it.told), ['1'])
   await it.feed.close()
 })
 

@@ -55,12 +55,12 @@ const measured = async (
   const main = () => servers.map(({ pid }) => mainThreadMs(pid))
   const all = () => servers.reduce((sum, { pid }) => sum + processorMs(pid), 0)
   const [mainBefore, allBefore] = [main(), all()]
-  const { sent, delivered, expected, p50, p99, loadShare } = await chatAt(crowd, rate, SECONDS)
+  const { sent, delivered, refused, expected, p50, p99, loadShare } = await chatAt(crowd, rate, SECONDS)
   const each = (ms: number): number => (1_000 * ms) / sent
   const threads = main().map((ms, i) => each(ms - mainBefore[i]!))
   const figures = { busiest: Math.max(...threads), all: each(all() - allBefore), p50, p99 }
   console.log(
-    `${LAYOUTS[layout].name}: ${rate}/s, ${delivered}/${expected} delivered, main threads ${threads.map((us) => us.toFixed(0)).join(' and ')} µs a message, all threads ${figures.all.toFixed(0)} µs, p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms (load ${(100 * loadShare).toFixed(0)} % of a core)`,
+    `${LAYOUTS[layout].name}: ${rate}/s, ${delivered}/${expected} delivered, ${refused} of ${sent} refused, main threads ${threads.map((us) => us.toFixed(0)).join(' and ')} µs a message, all threads ${figures.all.toFixed(0)} µs, p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms (load ${(100 * loadShare).toFixed(0)} % of a core)`,
   )
   return figures
 }

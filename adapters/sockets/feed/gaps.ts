@@ -1,5 +1,6 @@
 /** Reads news from its stream if it did not come by itself. */
 import * as E from 'fp-ts/lib/Either.js'
+import { not } from 'fp-ts/lib/Predicate.js'
 import { streamName } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
 import { hasGap } from '../../../projections/live/sequence.ts'
@@ -127,8 +128,15 @@ export const lookAgain = async (
   gaps: Gaps,
   entries: ReadonlyMap<string, HeldSpace>,
 ): Promise<void> => {
-  for (const entry of [...entries.values()]) {
-    if (entry.waiting !== null) continue
+  const isLoading = ({ waiting }: HeldSpace): boolean => waiting !== null
+  const [loading, loaded] = [
+    [...entries.values()].filter(isLoading),
+    [...entries.values()].filter(not(isLoading)),
+  ]
+  for (const entry of [...loaded, ...loading]) {
+    // What has been read of it by now may be older than the subscription, too.
+    await entry.ready
+    if (isLoading(entry)) continue
     for (const kind of ['space', 'chat'] as const) {
       const stream = streamName(kind, entry.live.space)
       const end = await log.readStream(stream, { direction: 'backwards', limit: 1 })()

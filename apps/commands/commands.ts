@@ -130,7 +130,7 @@ const NOBODY: OnAccepted = () => {}
 const createMailboxes = (options: CommandsOptions, tuning: Tuning) => {
   const { log, clock, ids, node, messageLookup, logger, metrics = {}, onAccepted = NOBODY } = options
   const now = (): number => performance.now()
-  const followed = createFollowed()
+  const followed = createFollowed(now)
   const background = createBackgroundWork({ now, wait: tuning.wait, rest: 4, longestRestMs: 1_000 })
   const snapshots = options.snapshots ?? createSnapshots(log, ids)
   const standings = createSnapshots(log, ids, standingStream)

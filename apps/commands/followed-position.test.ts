@@ -12,23 +12,34 @@ const following = suite('followed')
 following(
   'given an event of ours, when it has arrived, then everything from before it was sent has arrived',
   () => {
-    const followed = createFollowed()
+    const followed = createFollowed(() => 0)
     followed.appended(1_000, 500n)
     followed.passed(499n)
-    assert.is(followed.to(), Number.NEGATIVE_INFINITY)
+    assert.is(followed.to(0), Number.NEGATIVE_INFINITY)
     followed.passed(500n)
-    assert.is(followed.to(), 1_000)
+    assert.is(followed.to(0), 1_000)
   },
 )
 
 following('given an event that arrived before its answer, when the next one arrives, then it counts', () => {
-  const followed = createFollowed()
+  const followed = createFollowed(() => 0)
   followed.passed(500n)
   followed.appended(1_000, 500n)
-  assert.is(followed.to(), Number.NEGATIVE_INFINITY)
+  assert.is(followed.to(0), Number.NEGATIVE_INFINITY)
   followed.passed(600n)
-  assert.is(followed.to(), 1_000)
+  assert.is(followed.to(0), 1_000)
 })
+
+following(
+  'given a stream that was read before the first event arrived, then what arrived says nothing of it until it is read again',
+  () => {
+    const followed = createFollowed(() => 500)
+    followed.appended(1_000, 500n)
+    followed.passed(500n)
+    assert.is(followed.to(499), Number.NEGATIVE_INFINITY)
+    assert.is(followed.to(500), 1_000)
+  },
+)
 
 /** Counts its events, whatever they are. */
 const counting: Model<number, string> = {

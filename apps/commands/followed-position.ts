@@ -7,12 +7,15 @@ export type FollowedPosition = {
   readonly appended: (at: number, position: bigint) => void
   /** An event arrived, in the log's order and with none left out. */
   readonly passed: (position: bigint) => void
-  /** The moment up to which everything has arrived. */
-  readonly to: () => number
+  /** The moment up to which everything has arrived of a stream that was read at `readAt`. */
+  readonly to: (readAt: number) => number
 }
 
-export const createFollowed = (): FollowedPosition => {
+/** `now`: by the clock that `at` is by. */
+export const createFollowed = (now: () => number): FollowedPosition => {
   let to = Number.NEGATIVE_INFINITY
+  /** The followed events begin somewhere before this moment: what was read earlier may lack some that are not among them. */
+  let begunBy = Number.POSITIVE_INFINITY
   /** One at a time is enough: while events flow, the next comes soon. */
   let awaited: { readonly at: number; readonly position: bigint } | null = null
   return {
@@ -20,10 +23,11 @@ export const createFollowed = (): FollowedPosition => {
       awaited ??= { at, position }
     },
     passed: (position) => {
+      if (begunBy === Number.POSITIVE_INFINITY) begunBy = now()
       if (awaited === null || position < awaited.position) return
       to = Math.max(to, awaited.at)
       awaited = null
     },
-    to: () => to,
+    to: (readAt) => (readAt >= begunBy ? to : Number.NEGATIVE_INFINITY),
   }
 }

@@ -66,8 +66,8 @@ export type StreamStateOptions = FoldingOptions & {
   readonly now: () => number
   /** How many of the remembered commands a snapshot contains. */
   readonly recentInSnapshot: number
-  /** The moment (by `now`) up to which every stream's events were passed to `observe`. */
-  readonly followedTo: () => number
+  /** The moment (by `now`) up to which the events of a stream that was read at `readAt` were passed to `observe`. */
+  readonly followedTo: (readAt: number) => number
   readonly onCommitted: (sentAt: number, position: bigint) => void
   readonly onSnapshot: (bytes: number | null, ms: number) => void
 }
@@ -234,7 +234,7 @@ export const createStreamState = <State, Event>(
     drop,
     freshAt: () =>
       own.held !== null && own.held.revision >= own.newestSeen
-        ? Math.max(own.freshAt, options.followedTo())
+        ? Math.max(own.freshAt, options.followedTo(own.freshAt))
         : own.freshAt,
     positionBefore: (revision) =>
       own.held?.marks.find((mark) => mark.revision >= revision - 1)?.position ?? own.held?.position ?? 0n,

@@ -97,6 +97,29 @@ test('given a client that shows nothing of itself, then it is offered the same a
   assert.equal((await bob.heard(2)).kinds, ['answer', 'offer'])
 })
 
+test('given an answer without a voice that comes only after its client has shown that it is ready, whether asked for the first time or again, then it is offered the same once more', async (context) => {
+  const bob = await enter(context, 'bob')
+  const carol = await enter(context, 'carol')
+  bob.signal(carol.id(), OFFER)
+  await carol.heard(1)
+  carol.sayReady()
+  carol.signal(bob.id(), SILENT)
+  await carol.heard(2)
+  carol.signal(bob.id(), SPOKEN)
+  assert.equal((await bob.heard(2)).kinds, ['answer', 'offer'])
+
+  const dave = await enter(context, 'dave')
+  bob.signal(dave.id(), OFFER)
+  await dave.heard(1)
+  dave.signal(bob.id(), SILENT)
+  await dave.heard(2)
+  dave.sayReady()
+  dave.signal(bob.id(), SILENT)
+  await dave.heard(3)
+  dave.signal(bob.id(), SPOKEN)
+  assert.equal((await bob.heard(4)).kinds, ['answer', 'offer', 'answer', 'offer'])
+})
+
 test('given a client without a microphone, then its second answer goes nowhere, and it is not asked again', async (context) => {
   const { bob, carol } = await called(context)
   carol.sayReady()

@@ -15,8 +15,9 @@ const MOST_CALLS = 32
 /** After how many milliseconds it is asked again, each time, if it shows by nothing else that it is ready. */
 const PAUSES = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000] as const
 
-/** `offered`: not answered yet. `silent`: answered without a voice. `again`: asked once more. `turned`: its answer was passed on as an offer. */
-type Call = { readonly offer: Payload; state: 'offered' | 'silent' | 'again' | 'turned' }
+/** `offered`: not answered yet. `silent`: answered without a voice. `again`: asked once more. `last`: asked once more when it was
+ *  ready. `turned`: its answer was passed on as an offer. */
+type Call = { readonly offer: Payload; state: 'offered' | 'silent' | 'again' | 'last' | 'turned' }
 /** How an answer goes on. */
 export type PassedAnswer = { readonly kind: 'answer' | 'offer'; readonly signal: Payload }
 
@@ -54,12 +55,16 @@ export class LateVoices {
     const answer = object(value)
     const call = this.#calls.get(to)
     if (call === undefined || call.state === 'turned') return { kind: 'answer', signal: answer }
-    const isAgain = call.state === 'again'
+    const isAgain = call.state !== 'offered'
     if (voiceOf(answer) === 'silent') {
-      // It is ready and still has no voice: it has no microphone.
-      if (isAgain && this.#isReady) this.#calls.delete(to)
-      else call.state = 'silent'
-      if (!isAgain) this.#askLater()
+      // It was ready when it was asked and still has no voice: it has no microphone.
+      if (call.state === 'last') this.#calls.delete(to)
+      else {
+        call.state = 'silent'
+        // What it began to answer before its microphone was open may come after the first of its data.
+        if (this.#isReady) this.#askAgain()
+        else if (!isAgain) this.#askLater()
+      }
       return isAgain ? null : { kind: 'answer', signal: answer }
     }
     if (!isAgain) {
@@ -96,7 +101,7 @@ export class LateVoices {
   #askAgain(): void {
     for (const [from, call] of this.#calls) {
       if (call.state !== 'silent') continue
-      call.state = 'again'
+      call.state = this.#isReady ? 'last' : 'again'
       this.#ask(from, call.offer)
     }
   }

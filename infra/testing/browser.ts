@@ -5,6 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import puppeteer, { type BrowserContext, type Page } from 'puppeteer-core'
+import { chromiumProgram } from './runner/packages.ts'
 import { shared } from './runner/shared.ts'
 
 export type { CDPSession, Page } from 'puppeteer-core'
@@ -46,7 +47,9 @@ const patient = (visitor: BrowserContext): BrowserContext => {
 
 const launch = async (more: ReadonlyArray<string>) => {
   const chromium = await puppeteer.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    executablePath: process.env.CHROMIUM ?? chromiumProgram() ?? 'chromium',
+    // The whole Chromium takes this, too.
+    headless: 'shell',
     // As large as `--window-size` says.
     defaultViewport: null,
     args: [

@@ -4,13 +4,15 @@ import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { helmProgram } from '../helm.ts'
 
+/** Chromium without windows: the same pages for less processor. Not every machine has it, and then the whole one is used. */
+const HEADLESS = 'chromium-headless-shell'
 /** By the program that a test starts: the Debian package it comes with. */
 const PACKAGE_OF: Readonly<Record<string, string>> = {
   'redis-server': 'redis-server',
   turnserver: 'coturn',
   caddy: 'caddy',
   haproxy: 'haproxy',
-  chromium: 'chromium',
+  chromium: HEADLESS,
   pgbouncer: 'pgbouncer',
   janus: 'janus',
 }
@@ -19,15 +21,20 @@ export const programs = [...Object.keys(PACKAGE_OF), 'helm']
 
 const PATH = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
 
-const isInstalled = (program: string): boolean =>
-  PATH.some((folder) => {
+const programAt = (program: string): string | null =>
+  PATH.map((folder) => join(folder, program)).find((path) => {
     try {
-      accessSync(join(folder, program), constants.X_OK)
+      accessSync(path, constants.X_OK)
       return true
     } catch {
       return false
     }
-  })
+  }) ?? null
+const isInstalled = (program: string): boolean =>
+  (program === 'chromium' ? chromiumProgram() : programAt(program)) !== null
+
+/** What a test drives as Chromium, or null if there is none. */
+export const chromiumProgram = (): string | null => programAt(HEADLESS) ?? programAt('chromium')
 
 const shell = (command: ReadonlyArray<string>): boolean =>
   spawnSync(command[0] ?? '', command.slice(1), {
@@ -73,7 +80,22 @@ const fromDebian = (
   say: (line: string) => void,
 ): ReadonlyMap<string, string> => {
   const missing = needed.filter((program) => !isInstalled(program))
-  if (missing.length === 0) return new Map()
+  if (missing.length > 0) installAll(missing, say)
+  else if (needed.includes('chromium')) installHeadless(say)
+  return new Map(
+    missing
+      .filter((program) => !isInstalled(program))
+      .map((program) => [
+        program,
+        `${program} is not installed: sudo apt-get install -y --no-install-recommends ${PACKAGE_OF[program] ?? program}`,
+      ]),
+  )
+}
+
+const aptGet = (root: ReadonlyArray<string>, packages: ReadonlyArray<string>): boolean =>
+  shell([...root, 'apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...packages])
+
+const installAll = (missing: ReadonlyArray<string>, say: (line: string) => void): void => {
   const packages = missing.map((program) => PACKAGE_OF[program] ?? program)
   const byHand = `sudo apt-get install -y --no-install-recommends ${packages.join(' ')}`
   const root = asRoot()
@@ -83,18 +105,21 @@ const fromDebian = (
     say(`missing: ${packages.join(', ')}, and only root may install them. Run: ${byHand}`)
   else {
     say(`installing ${packages.join(', ')} (apt-get)`)
-    const install = ['apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...packages]
-    if (!shell([...root, ...install])) {
-      shell([...root, 'apt-get', 'update', '-qq'])
-      if (!shell([...root, ...install])) say(`apt-get could not install them. Run: ${byHand}`)
-    }
+    if (aptGet(root, packages)) return
+    shell([...root, 'apt-get', 'update', '-qq'])
+    if (aptGet(root, packages)) return
+    const whole = packages.map((name) => (name === HEADLESS ? 'chromium' : name))
+    if (!packages.includes(HEADLESS) || !aptGet(root, whole))
+      say(`apt-get could not install them. Run: ${byHand}`)
   }
-  return new Map(
-    missing
-      .filter((program) => !isInstalled(program))
-      .map((program) => [
-        program,
-        `${program} is not installed: sudo apt-get install -y --no-install-recommends ${PACKAGE_OF[program] ?? program}`,
-      ]),
-  )
+}
+
+/** Where there is the whole Chromium already: only if the machine knows of the other one, since the tests run without it too. */
+const installHeadless = (say: (line: string) => void): void => {
+  if (process.env.CHROMIUM !== undefined || programAt(HEADLESS) !== null || !isInstalled('apt-cache')) return
+  if (spawnSync('apt-cache', ['show', HEADLESS], { stdio: 'ignore' }).status !== 0) return
+  const root = asRoot()
+  if (root === null) return
+  say(`installing ${HEADLESS} (apt-get)`)
+  aptGet(root, [HEADLESS])
 }

@@ -181,7 +181,7 @@ const HASH = /^[0-9a-f]{64}$/
 let made = ''
 const KINDS = { space: 's', chat: 'c', refusal: 'r' } as const
 /** The letter that stands for a stream of this place, or the stream itself. */
-const storedStream = (stream: string, { type, id }: Place): string => {
+const letterOrStream = (stream: string, { type, id }: Place): string => {
   const kind = stream.slice(0, stream.indexOf('-'))
   const letter = (KINDS as Readonly<Record<string, string>>)[kind]
   const { length } = stream
@@ -192,6 +192,16 @@ const storedStream = (stream: string, { type, id }: Place): string => {
     stream.endsWith(id)
     ? letter
     : stream
+}
+const storedStreams = new Map<string, { readonly place: Place; readonly stored: string }>()
+const storedStream = (stream: string, place: Place): string => {
+  const known = storedStreams.get(stream)
+  // The place of some streams is in their events.
+  if (known?.place === place) return known.stored
+  const stored = letterOrStream(stream, place)
+  if (storedStreams.size >= MEMO) storedStreams.clear()
+  storedStreams.set(stream, { place, stored })
+  return stored
 }
 
 /** Writes one event's row, its columns in the order of `NARROW_COLUMNS` or `WIDE_COLUMNS`, and updates the memory's hash.

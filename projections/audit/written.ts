@@ -156,5 +156,12 @@ export const written = (event: RecordedEvent): WrittenAudit => {
   putQuoted(event.type)
   put('}')
   const leaf = hash('sha256', bytes.subarray(0, at))
-  return { leaf, details: isSame ? bytes.subarray(from, to) : canonicalJson(event.data ?? null) }
+  if (isSame) return { leaf, details: bytes.subarray(from, to) }
+  // What was opened is written after it.
+  const opened = at
+  deepest = 0
+  isUnclean = false
+  putValue(event.data ?? null, 1)
+  const isClean = deepest <= MAX_DEPTH && !isUnclean
+  return { leaf, details: isClean ? bytes.subarray(opened, at) : canonicalJson(event.data ?? null) }
 }

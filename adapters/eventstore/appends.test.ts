@@ -68,6 +68,30 @@ appends(
 )
 
 appends(
+  'given appends to many streams in one turn, when they are sent, then they leave together, and those to one stream in their order',
+  async ({ log, proxy }) => {
+    const streams = Array.from({ length: 16 }, aStream)
+    const toEach = () => streams.map((stream) => log.append(stream, 'any', someEvents(1))())
+    // Until the calls are open.
+    for (const appended of await Promise.all(toEach())) must(appended)
+    let pieces = 0
+    proxy.onBytes((way) => {
+      if (way === 'up') pieces += 1
+    })
+    for (const appended of await Promise.all([...toEach(), ...toEach()])) must(appended)
+    proxy.onBytes(null)
+    assert.ok(pieces <= 12, `${pieces} pieces for 32 appends`)
+    const stream = aStream()
+    const inOrder = Array.from({ length: 20 }, () => someEvents(1))
+    const revisions = await Promise.all(inOrder.map((events) => log.append(stream, 'any', events)()))
+    assert.equal(
+      revisions.map((appended) => must(appended).revision),
+      inOrder.map((_, index) => BigInt(index)),
+    )
+  },
+)
+
+appends(
   'given an append that is repeated with its expectation, then it gets the same answer',
   async ({ direct: log }) => {
     const stream = aStream()

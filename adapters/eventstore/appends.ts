@@ -1,4 +1,4 @@
-/** Appends over one connection: all of them share one BatchAppend call; each has its own answer and timeout. */
+/** Appends over one connection: they share a few BatchAppend calls; each has its own answer and timeout. */
 
 import * as grpc from '@grpc/grpc-js'
 import { type Either, left, right } from 'fp-ts/lib/Either.js'
@@ -10,7 +10,19 @@ import { type AppendAnswer, BATCH_APPEND, decodeAppend, encodeAppend } from './w
 type Answered = { readonly revision: bigint; readonly position: bigint | null }
 export type AppendOutcome = Either<AppendError, Answered>
 
-type Pending = { readonly settle: (outcome: AppendOutcome) => void; readonly tick: number }
+type Pending = {
+  readonly settle: (outcome: AppendOutcome) => void
+  readonly tick: number
+  readonly stream: string
+  readonly lane: Lane
+}
+
+/** One BatchAppend call; null until it is needed, and after it failed. */
+type Lane = { call: grpc.ClientDuplexStream<Buffer, Buffer> | null }
+
+/** gRPC sends one message of a call in each turn of the event loop, and the next in the next. A turn that has much to do brings
+ *  several appends, and takes long, so they would queue up behind each other: those of one turn go over several calls, together. */
+const LANES = 16
 
 const unknown = (cause: string): AppendOutcome => left({ _tag: 'OutcomeUnknown', cause })
 
@@ -55,7 +67,14 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 export class Appends {
   private readonly line: LogLine
   private readonly timeoutTicks: number
-  private call: grpc.ClientDuplexStream<Buffer, Buffer> | null = null
+  private readonly lanes: ReadonlyArray<Lane> = Array.from({ length: LANES }, () => ({ call: null }))
+  /** How many were sent in this turn of the event loop. */
+  private turn = 0
+  private readonly endTurn = (): void => {
+    this.turn = 0
+  }
+  /** Of each stream with appends that have no answer, the call that they are on: so they stay in their order. */
+  private readonly laneOf = new Map<string, { readonly lane: Lane; count: number }>()
   /** In the order of sending, so the oldest is first. */
   private readonly pending = new Map<number, Pending>()
   private number = 0
@@ -88,20 +107,40 @@ export class Appends {
         return settle(left({ _tag: 'AppendTooLarge', maxBytes: MAX_MESSAGE }))
       if (this.line.isClosed)
         return settle(left({ _tag: 'LogUnavailable', cause: 'the connection was lost' }))
+      const known = this.laneOf.get(stream)
+      const lane = known?.lane ?? this.nextLane()
       let call: grpc.ClientDuplexStream<Buffer, Buffer>
       try {
-        call = this.call ?? this.open()
+        call = lane.call ?? this.open(lane)
       } catch (error) {
         return settle(left({ _tag: 'LogUnavailable', cause: causeOf(error) }))
       }
-      this.pending.set(number, { settle, tick: this.line.tick })
+      if (known === undefined) this.laneOf.set(stream, { lane, count: 1 })
+      else known.count += 1
+      this.pending.set(number, { settle, tick: this.line.tick, stream, lane })
       for (const request of requests) call.write(request)
     })
   }
 
-  private open(): grpc.ClientDuplexStream<Buffer, Buffer> {
+  /** The first, while there is one append a turn. */
+  private nextLane(): Lane {
+    if (this.turn === 0) setImmediate(this.endTurn)
+    return this.lanes[this.turn++ % LANES]!
+  }
+
+  private take(number: number): Pending | undefined {
+    const pending = this.pending.get(number)
+    if (pending === undefined) return undefined
+    this.pending.delete(number)
+    const known = this.laneOf.get(pending.stream)!
+    known.count -= 1
+    if (known.count === 0) this.laneOf.delete(pending.stream)
+    return pending
+  }
+
+  private open(lane: Lane): grpc.ClientDuplexStream<Buffer, Buffer> {
     const call = this.line.duplex(BATCH_APPEND)
-    this.call = call
+    lane.call = call
     let answered = false
     call.on('data', (bytes: Buffer) => {
       this.line.heard()
@@ -112,13 +151,13 @@ export class Appends {
         this.line.close(causeOf(error))
       }
     })
-    call.on('end', () => this.fail(call, unknown('the server ended the call')))
+    call.on('end', () => this.fail(lane, call, unknown('the server ended the call')))
     call.on('error', (error) => {
       const cause = causeOf(error)
       const refused =
         !answered &&
         (REFUSED.has((error as grpc.ServiceError).code) || exceptionOf(error) === 'access-denied')
-      this.fail(call, refused ? left({ _tag: 'LogUnavailable', cause }) : unknown(cause))
+      this.fail(lane, call, refused ? left({ _tag: 'LogUnavailable', cause }) : unknown(cause))
       const leader = leaderOf(error)
       if (leader !== null) this.line.close(cause, leader)
     })
@@ -128,20 +167,17 @@ export class Appends {
   private answer(answer: AppendAnswer): void {
     if (answer.number === null) return
     // An answer that comes after its append has timed out is ignored.
-    const pending = this.pending.get(answer.number)
-    if (pending === undefined) return
-    this.pending.delete(answer.number)
-    pending.settle(outcomeOf(answer.result))
+    this.take(answer.number)?.settle(outcomeOf(answer.result))
   }
 
   /** Every append on this call gets this outcome; the next append opens another call. */
-  private fail(call: grpc.ClientDuplexStream<Buffer, Buffer>, outcome: AppendOutcome): void {
-    if (this.call !== call) return
-    this.call = null
+  private fail(lane: Lane, call: grpc.ClientDuplexStream<Buffer, Buffer>, outcome: AppendOutcome): void {
+    if (lane.call !== call) return
+    lane.call = null
     call.cancel()
-    const carried = [...this.pending.values()]
-    this.pending.clear()
-    for (const { settle } of carried) settle(outcome)
+    const carried = [...this.pending].filter(([, pending]) => pending.lane === lane)
+    for (const [number] of carried) this.take(number)
+    for (const [, { settle }] of carried) settle(outcome)
   }
 
   private expire(): void {
@@ -152,13 +188,12 @@ export class Appends {
         this.line.close('the server went silent')
         return
       }
-      this.pending.delete(number)
+      this.take(number)
       pending.settle(unknown('no answer in time'))
     }
   }
 
   private abandon(cause: string): void {
-    const { call } = this
-    if (call !== null) this.fail(call, unknown(cause))
+    for (const lane of this.lanes) if (lane.call !== null) this.fail(lane, lane.call, unknown(cause))
   }
 }

@@ -73,16 +73,17 @@ const startLog = async (more: Readonly<Record<string, string>> = {}) => {
   })
   /** Says something, and has it signed: where it is, and the checkpoint that covers it. */
   const saySigned = async (content: string): Promise<{ position: string; note: string }> => {
+    const headers = headersOf('alice')
     const said = await fetch(`${server.url}/api/chat/global/lobby/messages`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', ...headersOf('alice') },
+      headers: { 'content-type': 'application/json', ...headers },
       body: JSON.stringify({ content }),
     })
     const { position } = (await said.json()) as { position: string }
     let note = ''
     await until('it is signed', async () => {
       const url = `${server.url}/api/audit/proof/inclusion?position=${position}`
-      const answer = await fetch(url, { headers: headersOf('alice') })
+      const answer = await fetch(url, { headers })
       if (answer.status !== 200) return false
       note = ((await answer.json()) as { checkpoint: string }).checkpoint
       return true

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import type { EventStoreDBClient } from '@eventstore/db-client'
 import { suite } from 'uvu'
 import { type TestEventStore, testEventStore } from '../testing/server.ts'
+import { until as eventually } from '../testing/until.ts'
 import { createCertificate } from './certificate.ts'
 import { createRaw, credentialsOf, type Raw } from './raw.ts'
 import { type CaseOutcome, isHung, type ReportLine, tableOf, within } from './report.ts'
@@ -330,18 +331,18 @@ export const runContract = (library: LibraryName): void => {
   process.once('exit', () => say(library, external, rows))
 }
 
-/** The pause between two checks; without it, checking would take the processor from what is waited for. */
-const ASK_MS = 5
-
 /** Waits until `check` returns something, checking often; the time limit only ends what would never end. */
 export const until = async <T>(
   check: () => Promise<T | undefined | false> | T | undefined | false,
 ): Promise<T> => {
-  const end = Date.now() + 30_000
-  for (;;) {
-    const value = await check()
-    if (value !== undefined && value !== false) return value
-    if (Date.now() > end) throw new Error('It did not come to be')
-    await new Promise((resolve) => setTimeout(resolve, ASK_MS))
-  }
+  let found: T | undefined | false
+  await eventually(
+    'it came to be',
+    async () => {
+      found = await check()
+      return found !== undefined && found !== false
+    },
+    30_000,
+  )
+  return found as T
 }

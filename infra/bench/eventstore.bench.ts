@@ -45,29 +45,33 @@ const measureAll = async (nodes: NodesUnderTest) => {
 const busySides = ({ client, server }: MeasuredLoad, more = ''): string =>
   `client ${cores(client)} and node ${cores(server)} of a core${more}`
 
+/** Microseconds of the client's and the server's processor. */
+const eachSide = ({ rate, client, server }: MeasuredLoad) =>
+  `${((1e6 * client) / rate).toFixed(1)} + ${((1e6 * server) / rate).toFixed(1)}`
+
 /** What another server reaches, where one was named. */
 const besideOther = ({ other }: Measured, which: keyof OtherServer): string =>
   other === null ? '' : `; the other server ${perSecond(other[which])}`
 
 const appendRows = (measured: Measured): FigureRow[] => {
   const { appends } = measured
-  const { one, oneEmpty, many, manyEmpty, rawOne, rawMany } = appends
+  const { one, oneEmpty, many, manyEmpty, rawOne, rawMany, diskOne, diskMany } = appends
   return [
     {
       what: 'single appends by 64 callers',
       ours: `${perSecond(one.rate)} (${(one.rate / oneEmpty.rate).toFixed(2)})`,
-      beside: `${perSecond(oneEmpty.rate)} where nothing is stored; SQLite itself ${perSecond(rawOne)}${besideOther(measured, 'one')}`,
+      beside: `${perSecond(oneEmpty.rate)} where nothing is stored; SQLite itself ${perSecond(rawOne)}, the disk alone ${perSecond(diskOne)}${besideOther(measured, 'one')}`,
       goal: '≥ 0.9 of nothing stored',
       met: one.rate >= 0.9 * oneEmpty.rate,
-      limit: busySides(one, `, ${whole(one.rate / one.together)} fsyncs a second`),
+      limit: `${busySides(one, `, ${whole(one.rate / one.together)} fsyncs a second`)}; µs an append ${eachSide(one)}, where nothing is stored ${eachSide(oneEmpty)}`,
     },
     {
       what: 'events by appends of 100',
       ours: perSecond(many.rate),
-      beside: `${perSecond(manyEmpty.rate)} where nothing is stored${besideOther(measured, 'many')}`,
+      beside: `${perSecond(manyEmpty.rate)} where nothing is stored, the disk alone ${perSecond(diskMany)}${besideOther(measured, 'many')}`,
       goal: '≥ 60,000/s',
       met: many.rate >= 60_000,
-      limit: busySides(many),
+      limit: `${busySides(many)}; µs an event ${eachSide(many)}`,
     },
     {
       what: 'the same, beside SQLite itself',
@@ -103,21 +107,21 @@ const readRows = (measured: Measured): FigureRow[] => {
   ]
 }
 
-const liveRows = ({ live: { lively, rawLive } }: Measured): FigureRow[] => [
+const liveRows = ({ live: { lively, emptyLive, rawLive, diskLive } }: Measured): FigureRow[] => [
   {
     what: `live delivery at ${whole(RATE)}/s, p50`,
     ours: ms(lively.p50),
-    beside: `${ms(rawLive.p50)} SQLite’s commit`,
+    beside: `${ms(emptyLive.p50)} where nothing is stored, ${ms(rawLive.p50)} SQLite’s commit, ${ms(diskLive.p50)} the disk alone`,
     goal: '',
     met: null,
   },
   {
     what: `live delivery at ${whole(RATE)}/s, p99`,
     ours: ms(lively.p99),
-    beside: `${ms(rawLive.p99)} SQLite’s commit`,
+    beside: `${ms(emptyLive.p99)} where nothing is stored, ${ms(rawLive.p99)} SQLite’s commit, ${ms(diskLive.p99)} the disk alone`,
     goal: '< 5 ms',
     met: lively.p99 < 5,
-    limit: `SQLite’s commit alone takes ${ms(rawLive.p99)} on this disk`,
+    limit: `where nothing is stored ${ms(emptyLive.p99)}, SQLite’s commit alone ${ms(rawLive.p99)}, a write with its fdatasync alone ${ms(diskLive.p99)}`,
   },
 ]
 
@@ -162,13 +166,11 @@ const notesOf = ({ bytes, appends, reads, opening: { size } }: Measured): string
   const { group, groupOfMany } = appends
   const { reading, catching, officialReading, emptyReading, emptyCatching, decoding } = reads
   const limit = 1e6 / decoding.all
-  const each = ({ rate, client, server }: MeasuredLoad) =>
-    `${((1e6 * client) / rate).toFixed(1)} + ${((1e6 * server) / rate).toFixed(1)}`
   return [
     `Event store: ${whole(bytes)} bytes per event, a file of ${(size / 1e9).toFixed(2)} GB${SCALE < 1 ? ` (BENCH_SCALE ${SCALE})` : ''}. SQLite itself commits in the same groups as the node did, as shown by which answers came together: ${group} events, ${groupOfMany} for appends of 100.`,
     `Where the client is the limiting side: single appends used ${cores(one.client)} of a core in the client and ${cores(one.server)} in the node (${cores(oneEmpty.client)} and ${cores(oneEmpty.server)} where nothing is stored); appends of 100, ${cores(many.client)} and ${cores(many.server)}; the subscription, ${cores(catching.client)} and ${cores(catching.server)}; reads, ${cores(reading.client)} and ${cores(reading.server)}.`,
     `Decoding alone costs the client ${decoding.all.toFixed(1)} µs per event (${decoding.json.toFixed(1)} of them in JSON.parse), so it can reach at most ${perSecond(limit)} on one core; including gRPC, from a node that reads nothing, it reaches ${perSecond(emptyReading.rate)} by reads with ${cores(emptyReading.client)} of a core, and ${perSecond(emptyCatching.rate)} by a subscription with ${cores(emptyCatching.client)}.`,
-    `Processor time per event, in this process and in the server, in µs: single appends ${each(one)} (where nothing is stored ${each(oneEmpty)}), appends of 100 ${each(many)} (${each(manyEmpty)}), the subscription ${each(catching)} (${each(emptyCatching)}), reads ${each(reading)} (${each(emptyReading)}). With one core each, a side that takes 16.7 reaches 60,000 events a second, one that takes 20 reaches 50,000.`,
+    `Processor time per event, in this process and in the server, in µs: single appends ${eachSide(one)} (where nothing is stored ${eachSide(oneEmpty)}), appends of 100 ${eachSide(many)} (${eachSide(manyEmpty)}), the subscription ${eachSide(catching)} (${eachSide(emptyCatching)}), reads ${eachSide(reading)} (${eachSide(emptyReading)}). With one core each, a side that takes 16.7 reaches 60,000 events a second, one that takes 20 reaches 50,000.`,
     `The official client's own calls: ${perSecond(oneOfficial.rate)} single appends (${perSecond(oneOfficialEmpty.rate)} where nothing is stored, ${cores(oneOfficialEmpty.client)} of a core), ${perSecond(manyOfficial.rate)} by appends of 100 (${cores(manyOfficial.client)} of a core), ${perSecond(officialReading.rate)} read (${cores(officialReading.client)} of a core).`,
   ]
 }
@@ -196,6 +198,8 @@ const figuresOf = ({ appends, live, other, starts, memory, reads, opening }: Mea
     open: opening.rawOpen,
   },
   live: live.lively,
+  liveFromNothing: live.emptyLive,
+  disk: { single: appends.diskOne, hundred: appends.diskMany, live: live.diskLive },
   other,
   reads: {
     pages: reads.rounds.reads,

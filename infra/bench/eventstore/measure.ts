@@ -285,10 +285,14 @@ const appendInTurns = async ({
   }
 }
 
-const rawRate = async (file: string, start: number, events: number, each: number) => {
+const rawRate = async (
+  mode: 'write' | 'sync',
+  file: string,
+  { start, events, each }: { readonly start: number; readonly events: number; readonly each: number },
+) => {
   const rounds: number[] = []
   for (let round = 0; round < ROUNDS; round += 1) {
-    const { count, seconds } = await raw<Written>('write', file, start, events, each)
+    const { count, seconds } = await raw<Written>(mode, file, start, events, each)
     rounds.push(count / seconds)
   }
   return median(rounds, (value) => value)
@@ -323,26 +327,36 @@ export const measureAppends = async (nodes: NodesUnderTest) => {
   sayMeasured('  the official client', manyOfficial)
   const group = Math.max(1, Math.round(one.together))
   const groupOfMany = 100 * Math.max(1, Math.round(many.together))
-  const rawOne = await rawRate(file, 0, Math.round(SINGLE / ROUNDS), group)
-  const rawMany = await rawRate(file, from, Math.round((HUNDREDS * 100) / ROUNDS), groupOfMany)
+  const ones = { start: 0, events: Math.round(SINGLE / ROUNDS), each: group }
+  const hundreds = { start: from, events: Math.round((HUNDREDS * 100) / ROUNDS), each: groupOfMany }
+  const rawOne = await rawRate('write', file, ones)
+  const rawMany = await rawRate('write', file, hundreds)
+  const diskOne = await rawRate('sync', file, ones)
+  const diskMany = await rawRate('sync', file, hundreds)
   console.log(
-    `SQLite itself: ${perSecond(rawOne)} by ${group} to a commit, ${perSecond(rawMany)} by ${groupOfMany}`,
+    `SQLite itself: ${perSecond(rawOne)} by ${group} to a commit, ${perSecond(rawMany)} by ${groupOfMany}; the disk alone: ${perSecond(diskOne)}, ${perSecond(diskMany)}`,
   )
   return {
     rounds,
     ...{ one, oneEmpty, oneOfficial, oneOfficialEmpty, many, manyEmpty, manyOfficial },
-    ...{ group, groupOfMany, rawOne, rawMany },
+    ...{ group, groupOfMany, rawOne, rawMany, diskOne, diskMany },
   }
 }
 
-export const measureLive = async ({ log, file }: NodesUnderTest) => {
+type Latency = { readonly p50: number; readonly p99: number; readonly max: number }
+const sayLatency = (what: string, { p50, p99, max }: Latency): void =>
+  console.log(`${what}: p50 ${ms(p50)}, p99 ${ms(p99)}, max ${ms(max)}`)
+
+export const measureLive = async ({ log, emptyLog, file }: NodesUnderTest) => {
   const lively = await live(log, RATE, LIVE_SECONDS)
-  const rawLive = await raw<{ p50: number; p99: number; max: number }>('live', file, RATE, LIVE_SECONDS)
-  console.log(`live at ${RATE}/s: p50 ${ms(lively.p50)}, p99 ${ms(lively.p99)}, max ${ms(lively.max)}`)
-  console.log(
-    `  SQLite itself, commit alone: p50 ${ms(rawLive.p50)}, p99 ${ms(rawLive.p99)}, max ${ms(rawLive.max)}`,
-  )
-  return { lively, rawLive }
+  const emptyLive = await live(emptyLog, RATE, LIVE_SECONDS)
+  const rawLive = await raw<Latency>('live', file, RATE, LIVE_SECONDS)
+  const diskLive = await raw<Latency>('disk', file, RATE, LIVE_SECONDS)
+  sayLatency(`live at ${RATE}/s`, lively)
+  sayLatency('  from a node that stores nothing', emptyLive)
+  sayLatency('  SQLite itself, commit alone', rawLive)
+  sayLatency('  the disk alone, a write and its fdatasync', diskLive)
+  return { lively, emptyLive, rawLive, diskLive }
 }
 
 /** Whatever opening a long log adds to this is the log's part. */

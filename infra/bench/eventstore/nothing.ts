@@ -1,15 +1,16 @@
 /** A node that stores nothing, in a process of its own: no store can make a client faster than this node does. */
 import { createServer } from 'node:net'
-import { eventFrame } from '../../eventstore/protocol/frames.ts'
+import { caughtUpFrame, eventFrame, writeEvent } from '../../eventstore/protocol/frames.ts'
 import { parseReadOptions } from '../../eventstore/protocol/read-options.ts'
 import { decodeBody, encodeBody } from '../../eventstore/protocol/record.ts'
-import { correlationOf } from '../../eventstore/protocol/requests.ts'
+import { correlationOf, parseBatchRequest } from '../../eventstore/protocol/requests.ts'
 import { batchResponse } from '../../eventstore/protocol/responses.ts'
 import { ServerFeaturesService, StreamsService } from '../../eventstore/protocol/stubs.ts'
 import { putVarint, Reader } from '../../eventstore/protocol/wire.ts'
 import { supportedMethods } from '../../eventstore/server/cluster.ts'
 import {
   breathe,
+  type Call,
   createGrpcServer,
   type Definition,
   type Handler,
@@ -51,6 +52,21 @@ const numbered = (() => {
   }
 })()
 
+/** Who is told of each append as soon as it comes. */
+const followers = new Set<Call>()
+/** After any event that a client knows of. */
+let position = 2 ** 40
+const tell = (message: Buffer): void => {
+  const { options, events } = parseBatchRequest(message, Date.now())
+  const name = Buffer.from(options?.stream ?? '')
+  for (const event of events) {
+    position += 1
+    const body = encodeBody(event, name, { revision: position, position, ticks: `${Date.now()}0000` })
+    const told = { position, stream: 1, revision: position, body, head: undefined }
+    for (const call of followers) writeEvent(call, told, 'string')
+  }
+}
+
 let revision = 0
 const append: Handler = (call) => {
   call.onMessage = (message) => {
@@ -58,6 +74,7 @@ const append: Handler = (call) => {
     call.write(
       batchResponse(correlationOf(message), undefined, { tag: 'appended', revision, position: revision }),
     )
+    if (followers.size > 0) tell(message)
   }
   call.onEnd = () => call.end()
 }
@@ -65,6 +82,12 @@ const append: Handler = (call) => {
 const read: Handler = (call) => {
   call.onMessage = async (message) => {
     const options = parseReadOptions(StreamsService.read.requestDeserialize(message))
+    if (options.subscribe && options.from !== 'start') {
+      call.write(caughtUpFrame)
+      followers.add(call)
+      call.onClose = () => followers.delete(call)
+      return
+    }
     const count = options.subscribe ? Number.POSITIVE_INFINITY : options.count
     for (let sent = 0; sent < count && call.open(); ) {
       for (let n = 0; n < 512 && sent < count; n += 1, sent += 1)

@@ -2,9 +2,10 @@
  * What SQLite itself does with the bytes of a node's log, in a process of its own: WAL, synchronous=FULL, the events and an index by stream that SQLite keeps.
  * `raw.ts write FILE FROM COUNT GROUP`: the events of FILE from a position on, GROUP to a commit. `raw.ts read FILE`: all of them.
  * `raw.ts open FILE`: opened, and its last event read. `raw.ts live FILE RATE SECONDS`: due at a rate, each turn's in one
- * commit, from when each was due until it is on the disk. Prints JSON.
+ * commit, from when each was due until it is on the disk. `raw.ts sync` and `raw.ts disk`: as `write` and `live`, but nothing is done
+ * except that the bytes are written to a file, with an fdatasync for each commit. Prints JSON.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -55,11 +56,32 @@ const fresh = () => {
   }
 }
 
+/** A file that is written to from the beginning again and again, as a write-ahead log is. */
+const freshFile = () => {
+  const dir = mkdtempSync(join(tmpdir(), 'raw-'))
+  const handle = openSync(join(dir, 'log'), 'w')
+  const most = 8 * 1024 * 1024
+  let at = 0
+  return {
+    write: (rows: ReadonlyArray<Row>) => {
+      const bytes = Buffer.concat(rows.map(({ body }) => body))
+      if (at + bytes.length > most) at = 0
+      writeSync(handle, bytes, 0, bytes.length, at)
+      at += bytes.length
+      fdatasyncSync(handle)
+    },
+    end: () => {
+      closeSync(handle)
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}
+
 const say = (figures: unknown) => console.log(JSON.stringify(figures))
 
-if (mode === 'write') {
+if (mode === 'write' || mode === 'sync') {
   const rows = load(one, two)
-  const store = fresh()
+  const store = mode === 'write' ? fresh() : freshFile()
   const begun = performance.now()
   for (let at = 0; at < rows.length; at += three) store.write(rows.slice(at, at + three))
   say({ count: rows.length, seconds: (performance.now() - begun) / 1000 })
@@ -84,10 +106,10 @@ if (mode === 'write') {
   db.prepare('SELECT position, body FROM events ORDER BY position DESC LIMIT 1').get()
   say({ ms: performance.now() - begun })
   db.close()
-} else if (mode === 'live') {
+} else if (mode === 'live' || mode === 'disk') {
   const total = one * two
   const rows = load(0, total)
-  const store = fresh()
+  const store = mode === 'live' ? fresh() : freshFile()
   const latencies: number[] = []
   const begun = performance.now()
   let done = 0

@@ -238,6 +238,7 @@ test('given a page that takes the texts for markup, then they run there, and the
   const { strange } = (await page.evaluate(FACTS)) as { strange: ReadonlyArray<string> }
   assert.ok(strange.length > 150, String(strange.length))
   await until('it was asked for', () => asked.some((address) => address.includes('example.invalid')))
+  await page.browserContext().close()
   await pages.close()
 })
 test('given pages that were open while the texts were written, then nothing ran, nothing was requested, and all words are shown as written', async ({
@@ -264,7 +265,10 @@ test('given pages that were open while the texts were written, then nothing ran,
       20_000,
     )
   }
-  for (const [path, opened] of live) await assertHarmless(opened, url, path)
+  for (const [path, opened] of live) {
+    await assertHarmless(opened, url, path)
+    await opened.page.browserContext().close()
+  }
 })
 test('given the console, then none of the texts runs in any view, whoever looks', async ({
   browser,
@@ -286,6 +290,8 @@ test('given the console, then none of the texts runs in any view, whoever looks'
     '#/operations': 'section[aria-label="legal holds"] li',
   }
   const opened = await open(browser, `${url}/console#/rooms`, { account: 'alice', token: owner })
+  // As wide as a phone: narrower, the menu covers what is clicked.
+  await opened.page.setViewport({ width: 400, height: 300 })
   for (const [hash, ready] of Object.entries(views)) {
     await opened.page.evaluate(`location.hash = ${JSON.stringify(hash)}`)
     await opened.page.waitForSelector(`main ${ready}`)
@@ -303,6 +309,7 @@ test('given the console, then none of the texts runs in any view, whoever looks'
     await opened.page.evaluate(`location.hash = ${JSON.stringify(`#/person/${part}?space=${part}`)}`)
   }
   await assertHarmless(opened, url, 'addresses')
+  await opened.page.browserContext().close()
 })
 test('given the file of evidence, then it verifies, shows the words as written, and none of the texts runs', async (context) => {
   const html = await send(context, context.owner, `GET ${LOBBY}/evidence`)
@@ -325,6 +332,7 @@ test('given the file of evidence, then it verifies, shows the words as written, 
     }
   }`)
   await assertHarmless(opened, 'file:', 'the file of evidence')
+  await opened.page.browserContext().close()
 })
 test('given people who come later, then their pages show the history harmlessly, too', async ({
   browser,

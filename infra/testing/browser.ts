@@ -27,7 +27,7 @@ export const SCENES_AND_VOICES: ReadonlyArray<string> = [
   '--allow-loopback-in-peer-connection',
   // Without a name service for their own names.
   '--disable-features=WebRtcHideLocalIpsWithMdns',
-  '--window-size=400,300',
+  '--window-size=240,180',
 ]
 
 /** How often a page is asked whether what is waited for is so. Puppeteer asks with each frame, for which the page is drawn sixty
@@ -45,6 +45,7 @@ const patient = (visitor: BrowserContext): BrowserContext => {
   return visitor
 }
 
+const ENDS_WITHIN_MS = 5_000
 const launch = async (more: ReadonlyArray<string>) => {
   const chromium = await puppeteer.launch({
     executablePath: process.env.CHROMIUM ?? chromiumProgram() ?? 'chromium',
@@ -66,14 +67,20 @@ const launch = async (more: ReadonlyArray<string>) => {
     ],
   })
   const child = chromium.process()
-  const end = async (): Promise<void> => {
-    await chromium.close().catch(() => {})
+  const kill = (): void => {
     try {
-      // What a crash left would go on.
       if (child?.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
     } catch {
       // Nothing was left.
     }
+  }
+  const end = async (): Promise<void> => {
+    // One that no longer answers would never say that it closes.
+    const late = setTimeout(kill, ENDS_WITHIN_MS)
+    await chromium.close().catch(() => {})
+    clearTimeout(late)
+    // What a crash left would go on.
+    kill()
   }
   return { chromium, end }
 }

@@ -6,6 +6,7 @@ import { helmProgram } from '../helm.ts'
 
 /** Chromium without windows: the same pages for less processor. Not every machine has it, and then the whole one is used. */
 const HEADLESS = 'chromium-headless-shell'
+const HEADLESS_FOLDER = '/usr/lib/chromium'
 /** By the program that a test starts: the Debian package it comes with. */
 const PACKAGE_OF: Readonly<Record<string, string>> = {
   'redis-server': 'redis-server',
@@ -21,20 +22,24 @@ export const programs = [...Object.keys(PACKAGE_OF), 'helm']
 
 const PATH = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
 
-const programAt = (program: string): string | null =>
-  PATH.map((folder) => join(folder, program)).find((path) => {
-    try {
-      accessSync(path, constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  }) ?? null
+const programAt = (program: string, folders: ReadonlyArray<string> = PATH): string | null =>
+  folders
+    .map((folder) => join(folder, program))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK)
+        return true
+      } catch {
+        return false
+      }
+    }) ?? null
 const isInstalled = (program: string): boolean =>
   (program === 'chromium' ? chromiumProgram() : programAt(program)) !== null
 
-/** What a test drives as Chromium, or null if there is none. */
-export const chromiumProgram = (): string | null => programAt(HEADLESS) ?? programAt('chromium')
+/** What a test drives as Chromium, or null if there is none. Debian's `chromium-headless-shell` is a script that waits for this one,
+ *  whose end it would hide. */
+export const chromiumProgram = (): string | null =>
+  programAt(HEADLESS, [HEADLESS_FOLDER, ...PATH]) ?? programAt('chromium')
 
 const shell = (command: ReadonlyArray<string>): boolean =>
   spawnSync(command[0] ?? '', command.slice(1), {

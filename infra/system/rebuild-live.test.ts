@@ -27,11 +27,13 @@ import { startProjectorProcess, startServerProcess } from '../testing/server.ts'
 import { until } from '../testing/until.ts'
 
 const live = suite('a rebuild under load')
-/** How long the log is, how many commands a second go on meanwhile, and how many readers ask without a pause. */
+/** How long the log is, how many commands a second go on meanwhile, how many readers ask, and after what pause (ms) each asks
+ *  again: none in full, where they are to keep the server busy. */
 const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env
 const EVENTS = Number(process.env.REBUILD_EVENTS ?? 2_000)
 const RATE = Number(process.env.REBUILD_RATE ?? 50)
 const READERS = Number(process.env.REBUILD_READERS ?? 2)
+const PAUSE_MS = process.env.REBUILD_EVENTS ? 0 : 20
 /** The machine may have much else to do. */
 const patiently = (what: string, holds: () => boolean | Promise<boolean>) =>
   until(what, holds, 60_000 + EVENTS / 5)
@@ -255,6 +257,7 @@ const read = (url: string, urls: ReadonlyArray<string>, headers: Readonly<Record
         }
         latencies.push(performance.now() - begun)
         byPath.set(path, (byPath.get(path) ?? 0) + 1)
+        if (PAUSE_MS > 0) await delay(PAUSE_MS)
       }
     }),
   )

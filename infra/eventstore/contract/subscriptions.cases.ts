@@ -248,6 +248,7 @@ const checkpoints = (test: Add): void => {
         assert.ok(checkpoints.every((at, n) => n === 0 || at > checkpoints[n - 1]!))
         const between = await kit.readAll({
           fromPosition: { commit: checkpoints[0]!, prepare: checkpoints[0]! },
+          maxCount: wanted + 1,
         })
         const second = between.findIndex(({ event }) => event!.position!.commit === checkpoints[1])
         assert.is(second, wanted)

@@ -13,13 +13,17 @@ import { QUIET_EVENING } from '../testing/replay.ts'
 const kill = suite('kill -9')
 const SPACE = { type: 'post', id: 'room-replay/the-busy-room' } as const
 const OWNER = 'room-replay'
+/** How much of the quiet evening is performed: half of it, in which each part is still killed well after the one before. */
+const LINES = 240
 
 kill(
   'given a busy room, when server, projector, Postgres and event store are each killed outright in turn, then every acknowledged command is on the log once and every table is what the log says',
   async () => {
     const log = await readRoomLog(process.env.KILL_ROOM_LOG ?? QUIET_EVENING)
     assert.equal(log._tag, 'Right')
-    const lines = log._tag === 'Right' ? log.right : []
+    const all = log._tag === 'Right' ? log.right : []
+    // Of a log that is named, all of it.
+    const lines = process.env.KILL_ROOM_LOG ? all : all.slice(0, LINES)
     const embedded = await startEmbedded()
     const target = { url: embedded.endpoints().url, space: SPACE, owner: OWNER }
     const crowd = people(target.url, devSign)

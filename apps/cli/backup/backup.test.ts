@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { devKeys, signAs } from '../../../infra/hive/keys.ts'
@@ -86,7 +87,7 @@ test('given a busy room and somebody who was erased, when a backup is made, then
   writeFileSync(join(context.dir, 'passphrase'), 'a long enough passphrase\n')
   let isOver = false
   const talking = (async () => {
-    while (!isOver) await say(product, 'erin', 'meanwhile')
+    for (; !isOver; await delay(20)) await say(product, 'erin', 'meanwhile')
   })()
   // Messages that are sent while the backup is made may be in it or not.
   const made = await run(backup, '--to', join(context.dir, 'backups'), '--json')

@@ -167,10 +167,20 @@ type Limits = {
   readonly differs?: string
   /** Other cases running at the same time would disturb it. */
   readonly alone?: true
+  /** What the node does by itself, whichever client asked for it: in full (CONTRACT_ALL) with both, else with one. */
+  readonly once?: true
 }
 type Run = (kit: Kit) => Promise<void>
 /** Adds a case to a suite. */
 export type Add = (title: string, run: Run, limits?: Limits) => void
+/** Adds cases that one client is enough for. */
+export const once =
+  (add: Add): Add =>
+  (title, run, limits = {}) =>
+    add(title, run, { ...limits, once: true })
+/** The client that runs those: the one that the product itself uses. */
+const OWN_CLIENT: LibraryName = '@eventstore/db-client'
+const RUNS_ALL = process.env.CONTRACT_ALL === '1' || (process.env.EVENTSTORE_URL ?? '') !== ''
 const suites: Array<{
   readonly name: string
   readonly cases: (add: Add) => void
@@ -292,7 +302,12 @@ const casesOf = ({ cases, isAlone }: (typeof suites)[number]): ReadonlyArray<Cas
 export const runContract = (library: LibraryName): void => {
   const external = process.env.EVENTSTORE_URL || undefined
   const rows: ReportLine[] = []
-  const isFor = ({ limits }: Case): boolean => limits.not?.[0] !== library
+  /** Why a case is left out with this client; null if it is not. */
+  const whyNot = ({ limits }: Case): string | null => {
+    if (limits.not?.[0] === library) return limits.not[1]
+    return limits.once && !RUNS_ALL && library !== OWN_CLIENT ? 'one client is enough: CONTRACT_ALL' : null
+  }
+  const isFor = (one: Case): boolean => whyNot(one) === null
 
   const servers = [...new Set(suites.map((one) => one.server))]
   for (const server of servers) {
@@ -313,8 +328,9 @@ export const runContract = (library: LibraryName): void => {
         const { title, limits } = one
         const add = (outcome: { readonly here: CaseOutcome; readonly embedded: CaseOutcome }): void =>
           void rows.push({ title: `${name}: ${title}`, ...outcome, differs: limits.differs })
-        if (!isFor(one)) {
-          const out = { tag: 'left out', why: limits.not![1] } as const
+        const why = whyNot(one)
+        if (why !== null) {
+          const out = { tag: 'left out', why } as const
           add({ here: out, embedded: out })
           continue
         }

@@ -353,7 +353,7 @@ const theirLinks = (test: Add): void => {
       assert.is(read.length, stored.size)
       assert.equal(new Set(places(read)), stored)
     },
-    { alone: true },
+    { alone: true, once: true },
   )
 }
 

@@ -187,4 +187,22 @@ test('given an index by stream that names a wrong place or misses an event, when
   }
 })
 
+test('given small commits to a few streams, then few of them write to the table, and many entries each', () => {
+  const dir = fresh()
+  const storage = openStorage(dir, { indexBehind: 1_000 })
+  const indexed = storage.db.prepare('SELECT count(*) AS n FROM stream_index')
+  let [last, changed] = [0, 0]
+  for (let n = 0; n < 4_000; n += 1) {
+    storage.transaction(() => write(storage, `s-${n % 5}`, [Math.floor(n / 5)]))
+    const now = Number(indexed.get()?.n)
+    if (now !== last) changed += 1
+    last = now
+  }
+  assert.ok(last >= 2_000, `${last} are in the table`)
+  assert.ok(last / changed >= 50, `${changed} commits wrote ${last} entries`)
+  storage.syncNow()
+  storage.close()
+  assert.is(checkFile(join(dir, LOG_FILE)).events, 4_000)
+})
+
 test.run()

@@ -16,6 +16,9 @@ const BEHIND = 4_096
  *  faster than new ones come. */
 const LEAST = 16
 const FOR_EACH = 2
+/** A stream's entries wait until so many of them may be written at once, or all that it has: in smaller pieces they would change
+ *  the same page of the table in one commit after another, and each time the whole page is written. */
+const TOGETHER = 128
 /** One statement for so many costs less than one for each. */
 const ROWS_AT_ONCE = 10
 
@@ -54,6 +57,8 @@ export const createStreamIndex = (db: DatabaseSync, behind = BEHIND) => {
   let lastAdded = -1
   /** What is being written to the table, by stream: everything that was in memory when that began. */
   let moving: { readonly streams: ReadonlyArray<number>; next: number; readonly upTo: number } | undefined
+  /** How many entries may be written that were not yet. */
+  let due = 0
 
   const add = (stream: number, revision: number, position: number): void => {
     const entries = recent.get(stream)
@@ -66,12 +71,8 @@ export const createStreamIndex = (db: DatabaseSync, behind = BEHIND) => {
     lastAdded = position
   }
 
-  /** Puts the first `most` of a stream that lie up to `upTo` into the table. Answers with how many those were. */
-  const move = (stream: number, most: number, upTo: number): number => {
-    const entries = recent.get(stream)
-    if (entries === undefined) return 0
-    const { revisions, positions } = entries
-    const moved = Math.min(most, firstFrom(positions, upTo + 1))
+  /** Puts the first `moved` entries of a stream into the table. */
+  const move = (stream: number, { revisions, positions }: Entries, moved: number): void => {
     let at = 0
     for (; at + ROWS_AT_ONCE <= moved; at += ROWS_AT_ONCE) {
       const values: number[] = []
@@ -85,23 +86,25 @@ export const createStreamIndex = (db: DatabaseSync, behind = BEHIND) => {
       positions.splice(0, moved)
     }
     count -= moved
-    return moved
   }
 
-  const moveSome = (most: number): void => {
+  /** Writes `more` entries, and those that were due before, as far as enough of a stream are due. */
+  const moveSome = (more: number): void => {
     if (moving === undefined) return
-    let left = most
-    while (left > 0) {
-      const stream = moving.streams[moving.next]
-      if (stream === undefined) {
-        putIndexed.run(INDEXED, `${moving.upTo}`)
-        moving = undefined
-        return
-      }
-      const asked = left
-      left -= move(stream, asked, moving.upTo)
-      if (left > 0) moving.next++
+    due += more
+    for (const { streams, upTo } = moving; moving.next < streams.length; ) {
+      const stream = streams[moving.next]!
+      const entries = recent.get(stream)
+      const left = entries === undefined ? 0 : firstFrom(entries.positions, upTo + 1)
+      const together = Math.min(left, TOGETHER)
+      if (due < together) return
+      if (entries !== undefined) move(stream, entries, together)
+      due -= together
+      if (together === left) moving.next++
     }
+    putIndexed.run(INDEXED, `${moving.upTo}`)
+    moving = undefined
+    due = 0
   }
   const begin = (): void => {
     moving ??= { streams: [...recent.keys()].sort((a, b) => a - b), next: 0, upTo: lastAdded }
@@ -130,6 +133,7 @@ export const createStreamIndex = (db: DatabaseSync, behind = BEHIND) => {
       recent.clear()
       count = 0
       moving = undefined
+      due = 0
       const row = getIndexed.get(INDEXED)
       lastAdded = row === undefined ? -1 : Number(row.value)
       for (const entry of since.iterate(lastAdded)) {

@@ -33,6 +33,8 @@ const EARLY_MODULES = {
   projector: moduleUrl('apps/projector/run.ts'),
   server: moduleUrl('apps/server/run.ts'),
 }
+/** For a program in the place of ours, which would load all that for nothing: what it has loaded by then anyway. */
+const NOTHING_EARLY = moduleUrl('apps/embedded/stop-with-parent.ts')
 
 type World = {
   readonly settings: Settings
@@ -200,7 +202,7 @@ export const startParts = async (world: World, port: number): Promise<Parts> => 
   ) => {
     const early = {
       first: { ...firstEnvironment(env), NODE_OPTIONS: options },
-      module: EARLY_MODULES[name],
+      module: programs[name] === PROGRAMS[name] ? EARLY_MODULES[name] : NOTHING_EARLY,
       whole: environment.then((whole) => ({ ...whole, NODE_OPTIONS: options })),
     }
     return display.during(name, start({ name, args: [...flags, programs[name]], env: early, ready, ...more }))

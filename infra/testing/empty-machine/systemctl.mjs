@@ -63,7 +63,7 @@ const start = (unit) => {
       if (user !== undefined) spawnSync('chown', [user, `${under}/${name}`])
     }
   const home = user === undefined ? '/root' : spawnSync('getent', ['passwd', user], { encoding: 'utf8' }).stdout.split(':')[5]
-  const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: home ?? '/', ...(process.env.UNITS_CA ? { NODE_EXTRA_CA_CERTS: process.env.UNITS_CA } : {}) }
+  const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: home ?? '/', ...(process.env.UNITS_CA ? { NODE_EXTRA_CA_CERTS: process.env.UNITS_CA } : {}), ...(process.env.NODE_COMPILE_CACHE ? { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE } : {}) }
   for (const text of of('Environment')) Object.assign(env, assignments(text))
   for (const file of of('EnvironmentFile')) Object.assign(env, fileEnv(file))
   const words = of('ExecStart')[0].split(/\s+/)

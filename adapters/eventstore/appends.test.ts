@@ -92,6 +92,20 @@ appends(
 )
 
 appends(
+  'given appends to two streams of one room in one turn, when they are sent, then the log has them in their order',
+  async ({ log }) => {
+    const space = aStream()
+    const streams = [space, space, space, space.replace('space', 'chat')]
+    const appended = await Promise.all(streams.map((stream) => log.append(stream, 'any', someEvents(1))()))
+    const positions = appended.map((one) => must(one).position!)
+    assert.equal(
+      positions,
+      [...positions].sort((a, b) => Number(a - b)),
+    )
+  },
+)
+
+appends(
   'given an append that is repeated with its expectation, then it gets the same answer',
   async ({ direct: log }) => {
     const stream = aStream()

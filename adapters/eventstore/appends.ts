@@ -13,7 +13,7 @@ export type AppendOutcome = Either<AppendError, Answered>
 type Pending = {
   readonly settle: (outcome: AppendOutcome) => void
   readonly tick: number
-  readonly stream: string
+  readonly order: string
   readonly lane: Lane
 }
 
@@ -23,6 +23,10 @@ type Lane = { call: grpc.ClientDuplexStream<Buffer, Buffer> | null }
 /** gRPC sends one message of a call in each turn of the event loop, and the next in the next. A turn that has much to do brings
  *  several appends, and takes long, so they would queue up behind each other: those of one turn go over several calls, together. */
 const LANES = 16
+
+/** What follows the category in a stream's name. A room's streams differ in their category only, so what one room appends, such as
+ *  a person's last words and that they left, stays in its order. */
+const orderOf = (stream: string): string => stream.slice(stream.indexOf('-') + 1)
 
 const unknown = (cause: string): AppendOutcome => left({ _tag: 'OutcomeUnknown', cause })
 
@@ -73,7 +77,7 @@ export class Appends {
   private readonly endTurn = (): void => {
     this.turn = 0
   }
-  /** Of each stream with appends that have no answer, the call that they are on: so they stay in their order. */
+  /** The call that appends without an answer are on, by what keeps them in their order. */
   private readonly laneOf = new Map<string, { readonly lane: Lane; count: number }>()
   /** In the order of sending, so the oldest is first. */
   private readonly pending = new Map<number, Pending>()
@@ -107,7 +111,8 @@ export class Appends {
         return settle(left({ _tag: 'AppendTooLarge', maxBytes: MAX_MESSAGE }))
       if (this.line.isClosed)
         return settle(left({ _tag: 'LogUnavailable', cause: 'the connection was lost' }))
-      const known = this.laneOf.get(stream)
+      const order = orderOf(stream)
+      const known = this.laneOf.get(order)
       const lane = known?.lane ?? this.nextLane()
       let call: grpc.ClientDuplexStream<Buffer, Buffer>
       try {
@@ -115,9 +120,9 @@ export class Appends {
       } catch (error) {
         return settle(left({ _tag: 'LogUnavailable', cause: causeOf(error) }))
       }
-      if (known === undefined) this.laneOf.set(stream, { lane, count: 1 })
+      if (known === undefined) this.laneOf.set(order, { lane, count: 1 })
       else known.count += 1
-      this.pending.set(number, { settle, tick: this.line.tick, stream, lane })
+      this.pending.set(number, { settle, tick: this.line.tick, order, lane })
       for (const request of requests) call.write(request)
     })
   }
@@ -132,9 +137,9 @@ export class Appends {
     const pending = this.pending.get(number)
     if (pending === undefined) return undefined
     this.pending.delete(number)
-    const known = this.laneOf.get(pending.stream)!
+    const known = this.laneOf.get(pending.order)!
     known.count -= 1
-    if (known.count === 0) this.laneOf.delete(pending.stream)
+    if (known.count === 0) this.laneOf.delete(pending.order)
     return pending
   }
 

@@ -22,7 +22,7 @@ type Lane = { call: grpc.ClientDuplexStream<Buffer, Buffer> | null }
 
 /** gRPC sends one message of a call in each turn of the event loop, and the next in the next. A turn that has much to do brings
  *  several appends, and takes long, so they would queue up behind each other: those of one turn go over several calls, together. */
-const LANES = 16
+export const APPEND_CALLS = 16
 
 /** What follows the category in a stream's name. A room's streams differ in their category only, so what one room appends, such as
  *  a person's last words and that they left, stays in its order. */
@@ -71,7 +71,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 export class Appends {
   private readonly line: LogLine
   private readonly timeoutTicks: number
-  private readonly lanes: ReadonlyArray<Lane> = Array.from({ length: LANES }, () => ({ call: null }))
+  private readonly lanes: ReadonlyArray<Lane>
   /** How many were sent in this turn of the event loop. */
   private turn = 0
   private readonly endTurn = (): void => {
@@ -83,8 +83,10 @@ export class Appends {
   private readonly pending = new Map<number, Pending>()
   private number = 0
 
-  constructor(line: LogLine, timeoutMs: number) {
+  /** Over one call, all appends stay in their order. */
+  constructor(line: LogLine, timeoutMs: number, calls: number) {
     this.line = line
+    this.lanes = Array.from({ length: calls }, () => ({ call: null }))
     this.timeoutTicks = line.ticks(timeoutMs)
     line.watch(
       () => this.expire(),
@@ -130,7 +132,7 @@ export class Appends {
   /** The first, while there is one append a turn. */
   private nextLane(): Lane {
     if (this.turn === 0) setImmediate(this.endTurn)
-    return this.lanes[this.turn++ % LANES]!
+    return this.lanes[this.turn++ % this.lanes.length]!
   }
 
   private take(number: number): Pending | undefined {

@@ -9,7 +9,7 @@ import type {
   ReadError,
   RecordedEvent,
 } from '../../domain/ports.ts'
-import { Appends } from './appends.ts'
+import { APPEND_CALLS, Appends } from './appends.ts'
 import { LogConnection } from './connection.ts'
 import { causeOf, type LineOptions, type LogLine } from './line.ts'
 import { type ReadFault, readOver } from './reads.ts'
@@ -47,6 +47,10 @@ export type EventLogStats = {
 
 export type EventStoreLog = EventLog & { readonly stats: () => EventLogStats }
 
+/** One on which appends arrive in the order in which they are made, to whatever streams, without waiting for each other's answers. Of
+ *  others this holds only for the streams of one room: theirs go over several calls, which is faster. */
+export type OrderedEventLog = EventStoreLog & { readonly isOrdered: true }
+
 const READ_TRIES = 3
 const BUFFER_BYTES = 16 * 1024 * 1024
 
@@ -72,7 +76,15 @@ const noStats = () => ({
 })
 
 /** Throws if the connection string is wrong. Connects by itself, and goes on trying until it is closed. */
-export const connectEventLog = (options: EventLogOptions): EventStoreLog => {
+export const connectEventLog = (options: EventLogOptions): EventStoreLog => connect(options, APPEND_CALLS)
+
+/** Throws as `connectEventLog` does. */
+export const connectOrderedEventLog = (options: EventLogOptions): OrderedEventLog => ({
+  ...connect(options, 1),
+  isOrdered: true,
+})
+
+const connect = (options: EventLogOptions, appendCalls: number): EventStoreLog => {
   const appendTimeoutMs = options.appendTimeoutMs ?? 5_000
   const readTimeoutMs = options.readTimeoutMs ?? 5_000
   const connectTimeoutMs = options.connectTimeoutMs ?? 5_000
@@ -85,7 +97,7 @@ export const connectEventLog = (options: EventLogOptions): EventStoreLog => {
   const stats = noStats()
 
   const appendsOver = (line: LogLine): Appends => {
-    if (appends?.line !== line) appends = { line, over: new Appends(line, appendTimeoutMs) }
+    if (appends?.line !== line) appends = { line, over: new Appends(line, appendTimeoutMs, appendCalls) }
     return appends.over
   }
 

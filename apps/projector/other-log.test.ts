@@ -7,7 +7,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { connectEventLog } from '../../adapters/eventstore/index.ts'
+import { connectEventLog, connectOrderedEventLog } from '../../adapters/eventstore/index.ts'
 import { createPostgresPool } from '../../adapters/postgres/pool.ts'
 import { createProofs } from '../../adapters/postgres/proofs.ts'
 import { createReadModels } from '../../adapters/postgres/read-models.ts'
@@ -189,7 +189,7 @@ test('given an embedded node, when an older backup is restored while everything 
 test('given a log that was moved by export and import, then the tables report that, follow it after a rebuild, and every proof is valid', () =>
   withDatabase(async (databaseUrl, session) => {
     const [from, to] = [await testEventStore(), await testEventStore()]
-    const [before, after] = [connectEventLog({ url: from.url }), connectEventLog({ url: to.url })]
+    const [before, after] = [connectEventLog({ url: from.url }), connectOrderedEventLog({ url: to.url })]
     // The events that an export leaves out make the positions differ.
     const bookkeeping = { id: randomUUID(), type: 'Moment', data: { v: 1 }, metadata: {} }
     await before.append('moments-space-post:a/b', 'none', [bookkeeping])()

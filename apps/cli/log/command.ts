@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { connectEventLog, type EventStoreLog } from '../../../adapters/eventstore/index.ts'
+import { connectOrderedEventLog, type EventStoreLog } from '../../../adapters/eventstore/index.ts'
 import { readEndpoints } from '../../operations/instance/endpoints.ts'
 import { exportLog, type OnProgress } from '../../operations/log-transfer/file.ts'
 import { importLog } from '../../operations/log-transfer/import.ts'
@@ -27,7 +27,7 @@ const every = (io: Io, what: string): { readonly onProgress: OnProgress; readonl
   }
 }
 
-const through = async <A>(log: EventStoreLog, act: (log: EventStoreLog) => Promise<A>): Promise<A> => {
+const through = async <L extends EventStoreLog, A>(log: L, act: (log: L) => Promise<A>): Promise<A> => {
   try {
     return await act(log)
   } finally {
@@ -69,7 +69,7 @@ const importFile: Run = async (args, io) => {
   const { file, values } = given(args, ['to'])
   if (!values.to) throw new Misused('Import where? Give --to esdb://….')
   const { onProgress, end } = every(io, 'importing')
-  const { appended, renumbered } = await through(connectEventLog({ url: values.to }), (log) =>
+  const { appended, renumbered } = await through(connectOrderedEventLog({ url: values.to }), (log) =>
     importLog(log, file, onProgress),
   ).finally(end)
   io.data?.({ file, appended, renumbered })

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { connectEventLog } from '../../../adapters/eventstore/index.ts'
+import { connectEventLog, connectOrderedEventLog } from '../../../adapters/eventstore/index.ts'
 import { testEventStore } from '../../../infra/testing/eventstore.ts'
 import { startProxy } from '../../../infra/testing/proxy.ts'
 import { exportLog } from '../../operations/log-transfer/file.ts'
@@ -130,7 +130,7 @@ imports(
     await someFile(file, 1_500)
     const node = await testEventStore()
     const proxy = await startProxy({ targetPort: node.port })
-    const log = connectEventLog({ url: proxy.url, appendTimeoutMs: 1_000, heartbeatMs: 500 })
+    const log = connectOrderedEventLog({ url: proxy.url, appendTimeoutMs: 1_000, heartbeatMs: 500 })
     let faults = 0
     let isOver = false
     let appended = 0
@@ -173,7 +173,7 @@ imports(
     lines[200] = JSON.stringify(large)
     await writeFile(file, `${lines.join('\n')}\n`)
     const node = await testEventStore()
-    const log = connectEventLog({ url: node.url })
+    const log = connectOrderedEventLog({ url: node.url })
     const message = await importLog(log, file, () => {}).then(
       () => '',
       (error: Error) => error.message,

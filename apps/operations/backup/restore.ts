@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
-import { connectEventLog } from '../../../adapters/eventstore/index.ts'
+import { connectOrderedEventLog } from '../../../adapters/eventstore/index.ts'
 import { migrate } from '../../../adapters/postgres/migrate.ts'
 import type { Signer } from '../../../projections/proof/note.ts'
 import { restoreLog } from '../instance/log-backup.ts'
@@ -58,7 +58,7 @@ export const importLogTo = async (
 ): Promise<void> => {
   if (log.form !== 'events')
     throw new Error('This backup is of an embedded node’s file: name a folder with --data or --log.')
-  const store = connectEventLog({ url })
+  const store = connectOrderedEventLog({ url })
   try {
     await importLog(store, join(folder, log.file), (done) => told(`copying the log, ${done} events`))
   } finally {

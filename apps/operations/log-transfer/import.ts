@@ -1,7 +1,7 @@
 /** Imports a file of events into a log: in the file's order, with many appends under way, and each event once even if
  *  the import is killed. */
 import { type Either, isLeft } from 'fp-ts/lib/Either.js'
-import { appendSettled, BINARY } from '../../../adapters/eventstore/index.ts'
+import { appendSettled, BINARY, type OrderedEventLog } from '../../../adapters/eventstore/index.ts'
 import { textLinesOf } from '../../../adapters/text-file.ts'
 import type {
   AppendError,
@@ -66,13 +66,13 @@ async function* oursOf(log: EventLog, from: bigint | null): AsyncGenerator<Recor
  * first, the first try or the second, nothing gets before what was given before it.
  */
 class InOrder {
-  private readonly log: EventLog
+  private readonly log: OrderedEventLog
   private readonly under: Array<{ readonly append: Append; readonly result: Promise<Result> }> = []
   private characters = 0
   private isInDoubt = false
   private readonly done: (append: Append, appended: Appended) => void
 
-  constructor(log: EventLog, done: (append: Append, appended: Appended) => void) {
+  constructor(log: OrderedEventLog, done: (append: Append, appended: Appended) => void) {
     this.log = log
     this.done = done
   }
@@ -145,7 +145,11 @@ export type Imported = {
  * Ids, data and metadata stay, and revisions but where the source had lost events; positions and the server's own times are
  * new. Then reads what it appended and compares. Throws where the log holds something else, and where the file is damaged.
  */
-export const importLog = async (log: EventLog, file: string, progress: OnProgress): Promise<Imported> => {
+export const importLog = async (
+  log: OrderedEventLog,
+  file: string,
+  progress: OnProgress,
+): Promise<Imported> => {
   const there = oursOf(log, null)
   let atEnd = false
   let found = 0

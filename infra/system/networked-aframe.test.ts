@@ -189,7 +189,8 @@ for (const [adapter, audio] of [
   })
 
 test('given two who come at the same moment with webrtc, whose microphones are still being opened, then they connect and hear each other', async (context) => {
-  const how = { adapter: 'webrtc', audio: true, mic: 1_200 }
+  // Of the two seconds that a client has for this (docs/doors.md), a busy machine takes one to open what is only made up.
+  const how = { adapter: 'webrtc', audio: true, mic: 500 }
   const pages = await Promise.all([enter(context, 0, 'alice', how), enter(context, 1, 'bob', how)])
   for (const page of pages)
     await page.waitForFunction('heard().then((packets) => packets > 20)', { timeout: 30_000, polling: 200 })

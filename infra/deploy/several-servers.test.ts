@@ -98,18 +98,19 @@ const inPage = (how: { url: string; options: object; count: number }) => {
   return Promise.all(Array.from({ length: how.count }, (_, n) => one(n)))
 }
 
-for (const [what, options, transport] of [
-  ['a client as it comes, polling first', {}, 'websocket'],
-  ['one that sends cookies along', { withCredentials: true }, 'websocket'],
-  ['one that stays on polling', { transports: ['polling'] }, 'polling'],
+for (const [what, options, transport, count] of [
+  ['a client as it comes, polling first', {}, 'websocket', 8],
+  ['one that sends cookies along', { withCredentials: true }, 'websocket', 8],
+  // Each has a request that waits, and a browser makes six connections to a server: one is left for what they send.
+  ['one that stays on polling', { transports: ['polling'] }, 'polling', 5],
 ] as const)
   several(
-    `given three servers and a page of another site, when 8 connect (${what}), then all 8 are in and stay`,
+    `given three servers and a page of another site, when ${count} connect (${what}), then all are in and stay`,
     async ({ browser, pages, caddy }) => {
       const page = await browser.newPage()
       await page.goto(pages.origin)
-      const became = await page.evaluate(inPage, { url: caddy.url, options, count: 8 })
-      assert.deepEqual(became, Array(8).fill({ ok: true, told: [], transport }))
+      const became = await page.evaluate(inPage, { url: caddy.url, options, count })
+      assert.deepEqual(became, Array(count).fill({ ok: true, told: [], transport }))
       await page.close()
     },
   )

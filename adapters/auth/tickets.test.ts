@@ -14,6 +14,8 @@ const stores = await Promise.all([
   createAuthStore({ url: database.url }),
 ])
 const pool = new pg.Pool({ connectionString: database.url, max: 1 })
+// Its connections may be cut with the database before they have ended.
+pool.on('error', () => {})
 
 let now = Date.now()
 const clock = { now: () => now }

@@ -20,6 +20,8 @@ import { followTrending, forgetTrending } from './trending.ts'
 const test = suite('what is read now')
 const [database, node] = await Promise.all([testDatabase(), startHiveStandIn()])
 const db = new pg.Pool({ connectionString: database.url, max: 2 })
+// Its connections may be cut with the database before they have ended.
+db.on('error', () => {})
 const models = createReadModels(await createPostgresPool(database.url))
 const silent = { info: () => {}, warn: () => {} }
 

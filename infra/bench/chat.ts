@@ -108,14 +108,17 @@ export const chatAt = async (crowd: JoinedRooms, rate: number, seconds: number):
     })
   const share = ownShare()
   const total = Math.floor(rate * seconds)
-  const begun = performance.now()
+  /** The first beat: starting its thread takes some 30 ms, in which messages that are due would pile up. */
+  let begun: number | undefined
   let sent = 0
   let late = 0
   await new Promise<void>((resolve) => {
-    const tick = () => {
+    const tick = (beatAt: number) => {
       if (sent === total) return
-      const now = performance.now()
-      const shouldHave = Math.min(total, Math.floor(((now - begun) / 1000) * rate))
+      begun ??= beatAt
+      // A beat that is due with a message is never too early for it by a rounding.
+      const due = ((Math.max(beatAt, performance.now()) - begun) / 1000) * rate + 0.001
+      const shouldHave = Math.min(total, Math.floor(due))
       while (sent < shouldHave) {
         const room = crowd.rooms[sent % crowd.rooms.length]!
         const turn = Math.floor(sent / crowd.rooms.length)

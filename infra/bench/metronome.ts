@@ -13,7 +13,7 @@ const run = () => {
     // One that was held up for long does not make up for it: the load sends whatever is due.
     if (left < -100) next = performance.now()
     if (Atomics.wait(ended, 0, 0, Math.max(0, left)) !== 'timed-out') return
-    parentPort.postMessage(0)
+    parentPort.postMessage(performance.timeOrigin + next)
   }
 }
 run()
@@ -21,13 +21,15 @@ run()
 
 export type Metronome = { readonly stop: () => Promise<void> }
 
-export const startMetronome = (everyMs: number, beat: () => void): Metronome => {
+/** `beat` is told when it was due, as `performance.now()` counts. */
+export const startMetronome = (everyMs: number, beat: (dueAt: number) => void): Metronome => {
   const ended = new Int32Array(new SharedArrayBuffer(4))
   const worker = new Worker(SLEEPER, { eval: true, execArgv: [], workerData: { everyMs, ended } })
-  worker.on('message', beat)
+  const heard = (dueAt: number): void => beat(dueAt - performance.timeOrigin)
+  worker.on('message', heard)
   return {
     stop: async () => {
-      worker.off('message', beat)
+      worker.off('message', heard)
       Atomics.store(ended, 0, 1)
       Atomics.notify(ended, 0)
       await worker.terminate()

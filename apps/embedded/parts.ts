@@ -1,4 +1,5 @@
 /** How each part is started: as a process of its own or in this one; not at all if the environment names one that is running already. */
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as E from 'fp-ts/lib/Either.js'
@@ -51,7 +52,16 @@ type World = {
 
 /** The server has 16 MB (what Node lets grow to at most) for what is new from its beginning. Otherwise that grows from 1 MB while the
  *  modules are loaded, and the garbage collector goes through them again and again: a fifth of the processor time of loading. */
-const SERVER_FLAGS = ['--min-semi-space-size=16']
+const NEW_SPACE = '--min-semi-space-size=16'
+
+/** V8 would collect an idle server's garbage, and from then on let its heap grow by a few megabytes only. As soon as people spoke again it
+ *  collected once more: 100 ms in which every message was late, after each pause. */
+const NO_IDLE_COLLECTION = '--no-memory-reducer'
+
+/** V8's threads, which compile and collect beside the program, leave it a processor. By default there are four, whatever the machine has. */
+const HELPERS = `--v8-pool-size=${Math.min(4, Math.max(1, availableParallelism() - 1))}`
+
+const SERVER_FLAGS = [NEW_SPACE, NO_IDLE_COLLECTION, HELPERS]
 
 /** A part's address, and its process: 0 if that is not ours. */
 type Part = { readonly url: string; readonly pid: () => number }

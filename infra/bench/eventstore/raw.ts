@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { summary } from '../figures.ts'
+import { startMetronome } from '../metronome.ts'
 
 const [mode, file = '', ...numbers] = process.argv.slice(2)
 const [one = 0, two = 0, three = 1] = numbers.map(Number)
@@ -111,18 +112,24 @@ if (mode === 'write' || mode === 'sync') {
   const rows = load(0, total)
   const store = mode === 'live' ? fresh() : freshFile()
   const latencies: number[] = []
-  const begun = performance.now()
+  let begun: number | undefined
   let done = 0
-  const turn = () => {
-    const due = Math.min(rows.length, Math.floor(((performance.now() - begun) / 1000) * one))
+  const metronome = startMetronome(1_000 / one, (beatAt) => {
+    if (done === rows.length) return
+    begun ??= beatAt
+    // The event that is due with this beat, too.
+    const due = Math.min(
+      rows.length,
+      1 + Math.floor(((Math.max(beatAt, performance.now()) - begun) / 1000) * one),
+    )
     if (due > done) {
       store.write(rows.slice(done, due))
       const now = performance.now()
       for (; done < due; done += 1) latencies.push(now - begun - (done * 1000) / one)
     }
-    if (done < rows.length) return void setTimeout(turn, 1)
+    if (done < rows.length) return
     say(summary(latencies))
     store.end()
-  }
-  turn()
+    void metronome.stop()
+  })
 }

@@ -102,7 +102,7 @@ test('given an SFU that is started again, then people on both servers hear each 
   await context.janus.kill()
   for (const page of [alice, carol, dave]) await until(page, `!${route}`)
   context.janus = await startJanus(context.port)
-  for (const page of [alice, carol, dave]) await until(page, route, 30_000)
+  for (const page of [alice, carol, dave]) await until(page, route)
   for (const page of [carol, dave]) {
     await until(page, await streamOf(alice))
     await hears(page)

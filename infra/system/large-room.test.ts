@@ -191,7 +191,7 @@ test('given an SFU that dies, then that is said, voices go from browser to brows
   await until(carol, await streamOf(alice))
   await hears(carol)
   context.janus = await startJanus(context.port)
-  await until(carol, route, 30_000)
+  await until(carol, route)
   await until(carol, await streamOf(alice))
   await hears(carol)
 })

@@ -15,6 +15,7 @@ import {
   isSilentInTime,
   silencedAfter,
   socketOf,
+  speaks,
   startVoice,
   until,
   visit,
@@ -78,7 +79,31 @@ test('given two people who speak and one who listens, then packets arrive both w
   await startVoice(bob)
   for (const page of [alice, bob, carol]) await hears(page)
   await until(carol, `room.voice.streams.size === 2`)
-  await until(carol, `room.voice.isSpeaking('${await socketOf(bob)}')`)
+  await speaks(carol, bob)
+})
+
+test('given a voice that stops while the browser still prepares what it offers, when it starts again, then everybody hears it', async ({
+  alice,
+  bob,
+  carol,
+}) => {
+  for (const page of [alice, bob]) await page.evaluate('room.voice.stop()')
+  await until(alice, 'room.voice.connections.size === 0')
+  // The browser never says how that ended, for the connection is closed meanwhile.
+  await alice.evaluate(`
+    const { setLocalDescription } = RTCPeerConnection.prototype
+    RTCPeerConnection.prototype.setLocalDescription = function (...given) {
+      RTCPeerConnection.prototype.setLocalDescription = setLocalDescription
+      const prepared = setLocalDescription.apply(this, given)
+      window.stopped = room.voice.stop().then(() => true)
+      return prepared
+    }`)
+  await startVoice(alice)
+  await until(alice, 'window.stopped')
+  await startVoice(alice)
+  for (const page of [bob, carol]) await until(page, `room.voice.streams.has('${await socketOf(alice)}')`)
+  await startVoice(bob)
+  for (const page of [alice, bob, carol]) await hears(page)
 })
 
 test('given a connection that is cut, when it comes back, then so does the voice, both ways', async ({

@@ -86,15 +86,28 @@ export const visit = async (
   return page
 }
 export const socketOf = async (page: Page) => String(await page.evaluate('room.me.socketId'))
-export const until = (page: Page, what: string, timeout = 45_000): Promise<unknown> =>
-  page
-    .waitForFunction(what, { timeout, polling: 50 })
-    .catch((error) => Promise.reject(new Error(`${what}: ${error}`)))
+export const until = async (
+  page: Page,
+  what: string,
+  { polling = 50 }: { readonly polling?: number } = {},
+): Promise<void> => {
+  try {
+    await page.waitForFunction(what, { timeout: 45_000, polling })
+  } catch (error) {
+    throw new Error(`${what}: ${error}`)
+  }
+}
 /** Whether that many more packets arrive than now. */
 export const hears = async (page: Page, packets = 20): Promise<void> => {
   const before = Number(await page.evaluate('packets()'))
   await until(page, `packets().then((all) => all > ${before + packets})`)
 }
+/** A made-up microphone beeps twice a second, for as long as one packet: who looks at each twentieth of a second may always look
+ *  between two beeps. */
+const LOOK_MS = 7
+/** Waits until a page shows that another's voice is loud. */
+export const speaks = async (page: Page, other: Page): Promise<void> =>
+  until(page, `room.voice.isSpeaking('${await socketOf(other)}')`, { polling: LOOK_MS })
 export const startVoice = (page: Page) => page.evaluate('room.voice.start()')
 /** How long after `act` is on the log (by its answer) the last packet arrives at each, in ms. Looks for a second. */
 export const silencedAfter = async (

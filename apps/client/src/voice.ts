@@ -55,8 +55,27 @@ class Peer implements Heard {
   theirs: string | null = null
   isOffering = false
   ignoresOffer = false
+  #isClosed = false
+  #tellClosed = () => {}
+  readonly #closed = new Promise<void>((resolve) => {
+    this.#tellClosed = resolve
+  })
   constructor(iceServers: ReadonlyArray<RTCIceServer>) {
     this.connection = new RTCPeerConnection({ iceServers: [...iceServers] })
+  }
+  /** What the browser has begun to do with the connection; rejects if the connection is closed meanwhile, of which the browser
+   *  itself never tells (WebRTC 1.0, 4.4.1.2: a closed connection leaves such promises as they are). */
+  async done<T>(operation: Promise<T>): Promise<T> {
+    const result = await Promise.race([operation, this.#closed])
+    if (this.#isClosed) throw new PresenceError('disconnected', 'The connection to hear somebody was closed.')
+    return result as T
+  }
+  close(): void {
+    this.connection.onnegotiationneeded = null
+    this.connection.ontrack = null
+    this.connection.close()
+    this.#isClosed = true
+    this.#tellClosed()
   }
 }
 
@@ -77,7 +96,8 @@ export class Voice {
   #mine: MediaStream | null = null
   #context: AudioContext | null = null
   #isPositional = false
-  #queue: Promise<void> = Promise.resolve()
+  /** The last signal of each person that is still being taken, by socket id. */
+  readonly #turns = new Map<string, Promise<void>>()
 
   constructor(deps: VoiceDeps) {
     this.#deps = deps
@@ -197,13 +217,13 @@ export class Voice {
         else if (this.#isRouted) this.#early.push(message.signal as Json)
         return
       case 'webrtc-offer':
-        this.#inTurn(() => this.#described(String(message.fromSocketId), message.offer as Tagged))
+        this.#signalled(message, (from) => this.#described(from, message.offer as Tagged))
         return
       case 'webrtc-answer':
-        this.#inTurn(() => this.#described(String(message.fromSocketId), message.answer as Tagged))
+        this.#signalled(message, (from) => this.#described(from, message.answer as Tagged))
         return
       case 'webrtc-ice-candidate':
-        this.#inTurn(() => this.#candidate(String(message.fromSocketId), message.candidate as Tagged))
+        this.#signalled(message, (from) => this.#candidate(from, message.candidate as Tagged))
         return
       default:
         return
@@ -376,9 +396,19 @@ export class Voice {
   }
 
   // ── connections ────────────────────────────────────────────────────────────────────────────────────────
-  /** Signals one after the other: a candidate must not overtake its description. */
-  #inTurn(task: () => Promise<void>): void {
-    this.#queue = this.#queue.then(task).catch(() => {})
+  /** One person's signals one after the other: a candidate must not overtake its description. */
+  #inTurn(socketId: string, task: () => Promise<void>): void {
+    const turn = (this.#turns.get(socketId) ?? Promise.resolve())
+      .then(task)
+      .catch(() => {})
+      .finally(() => {
+        if (this.#turns.get(socketId) === turn) this.#turns.delete(socketId)
+      })
+    this.#turns.set(socketId, turn)
+  }
+  #signalled({ fromSocketId }: Json, take: (from: string) => Promise<void>): void {
+    const from = String(fromSocketId)
+    this.#inTurn(from, () => take(from))
   }
   #offerToAll(): void {
     for (const { socketId } of this.#deps.others()) this.#offerTo(socketId)
@@ -399,9 +429,7 @@ export class Voice {
     const peer = this.#peers.get(socketId)
     if (peer === undefined) return
     this.#peers.delete(socketId)
-    peer.connection.onnegotiationneeded = null
-    peer.connection.ontrack = null
-    peer.connection.close()
+    peer.close()
     hush(peer)
   }
   #connect(socketId: string): Peer {
@@ -415,11 +443,11 @@ export class Voice {
       ...(peer.theirs === null ? {} : { of: peer.theirs }),
     })
     connection.onnegotiationneeded = () =>
-      this.#inTurn(async () => {
+      this.#inTurn(socketId, async () => {
         if (!isCurrent()) return
         peer.isOffering = true
         try {
-          await connection.setLocalDescription()
+          await peer.done(connection.setLocalDescription())
           const { type, sdp } = connection.localDescription!
           if (type === 'offer')
             this.#deps.signal('webrtc-offer', { targetSocketId: socketId, offer: tagged({ type, sdp }) })
@@ -464,10 +492,10 @@ export class Voice {
     if (peer.ignoresOffer) return
     if (type === 'answer' && connection.signalingState !== 'have-local-offer') return
     peer.theirs = theirs
-    await connection.setRemoteDescription({ type, sdp })
+    await peer.done(connection.setRemoteDescription({ type, sdp }))
     if (type === 'answer') return
     if (this.enabled) this.#offerTo(socketId)
-    await connection.setLocalDescription()
+    await peer.done(connection.setLocalDescription())
     const answer = connection.localDescription!
     this.#deps.signal('webrtc-answer', {
       targetSocketId: socketId,
@@ -478,7 +506,7 @@ export class Voice {
     const peer = this.#peers.get(socketId)
     if (peer === undefined || (of !== undefined && of !== peer.id)) return
     if (peer.theirs !== null && theirs !== peer.theirs) return
-    await peer.connection.addIceCandidate(candidate).catch((error) => {
+    await peer.done(peer.connection.addIceCandidate(candidate)).catch((error) => {
       if (!peer.ignoresOffer) throw error
     })
   }

@@ -32,10 +32,25 @@ const SCENE = `<!doctype html><meta charset="utf-8"><title>a scene</title>
     await new Promise((resolve) => setTimeout(resolve, Number(asked.get('mic'))))
     return open(what)
   }
+  // What a failure is explained by: each signal and each refusal of the browser, after how many milliseconds.
+  window.story = []
+  const since = performance.now()
+  const note = (...what) => window.story.push(Math.round(performance.now() - since) + ' ' + what.join(' '))
+  window.addEventListener('error', ({ message }) => note(message))
+  window.addEventListener('unhandledrejection', ({ reason }) => note(reason))
   window.connections = []
   const Native = window.RTCPeerConnection
   window.RTCPeerConnection = class extends Native {
-    constructor(...given) { super(...given); window.connections.push(this) }
+    constructor(...given) {
+      super(...given)
+      window.connections.push(this)
+      this.addEventListener('signalingstatechange', () => note('signalling', this.signalingState))
+      this.addEventListener('iceconnectionstatechange', () => note('ice', this.iceConnectionState))
+      this.addEventListener('connectionstatechange', () => note('connection', this.connectionState))
+    }
+    addTrack(...given) { note('adds its voice'); return super.addTrack(...given) }
+    setLocalDescription(...given) { note('local', given[0]?.type); return super.setLocalDescription(...given) }
+    setRemoteDescription(...given) { note('remote', given[0]?.type); return super.setRemoteDescription(...given) }
   }
   document.write('<script src="/aframe.js"><\\/script>')
   const server = asked.get('server')
@@ -62,6 +77,16 @@ const SCENE = `<!doctype html><meta charset="utf-8"><title>a scene</title>
     return el ? [el.object3D.position.x, el.object3D.position.y, el.object3D.position.z].map((n) => Math.round(n * 10) / 10).join() : null
   }
   window.ownerOf = (id) => window.thing(id)?.getAttribute('networked')?.owner ?? null
+  window.heardOf = async () => {
+    const all = []
+    for (const connection of window.connections) {
+      const ways = connection.getTransceivers().map((one) => [one.mid, one.direction, one.currentDirection, one.sender.track?.readyState].join('/'))
+      all.push([connection.connectionState, ...ways].join(' '))
+      for (const report of (await connection.getStats()).values())
+        if (/bound-rtp$/.test(report.type)) all.push([report.type, report.packetsReceived ?? report.packetsSent].join(' '))
+    }
+    return [...window.story, ...all].join('\\n')
+  }
   window.heard = async () => {
     let packets = 0
     for (const connection of window.connections)
@@ -149,6 +174,19 @@ const until = (page: Page, what: string): Promise<unknown> =>
     .waitForFunction(what, { timeout: 30_000, polling: 50 })
     .catch((error) => Promise.reject(new Error(`${what}: ${error}`)))
 
+/** Waits until a voice comes to everybody. */
+const hear = async (pages: ReadonlyArray<Page>): Promise<void> => {
+  for (const page of pages)
+    await page
+      .waitForFunction('heard().then((packets) => packets > 20)', { timeout: 30_000, polling: 200 })
+      .catch(async (error) => {
+        const stories = await Promise.all(pages.map((one) => one.evaluate('heardOf()')))
+        throw new Error(
+          `no voice comes to page ${pages.indexOf(page) + 1}: ${error}\n${stories.join('\n\n')}`,
+        )
+      })
+}
+
 for (const [adapter, audio] of [
   ['socketio', false],
   ['wseasyrtc', false],
@@ -169,12 +207,7 @@ for (const [adapter, audio] of [
     await bob.evaluate("thing('ball').setAttribute('position', '7 8 9')")
     await until(alice, "placeOf('ball') === '7,8,9'")
     // With the webrtc adapter a newcomer has answered before it has its own microphone.
-    if (audio)
-      for (const page of [alice, bob])
-        await page.waitForFunction('heard().then((packets) => packets > 20)', {
-          timeout: 30_000,
-          polling: 200,
-        })
+    if (audio) await hear([alice, bob])
     await bob.evaluate("thing('ball').parentNode.removeChild(thing('ball'))")
     await until(
       alice,
@@ -192,8 +225,7 @@ test('given two who come at the same moment with webrtc, whose microphones are s
   // Of the two seconds that a client has for this (docs/doors.md), a busy machine takes one to open what is only made up.
   const how = { adapter: 'webrtc', audio: true, mic: 500 }
   const pages = await Promise.all([enter(context, 0, 'alice', how), enter(context, 1, 'bob', how)])
-  for (const page of pages)
-    await page.waitForFunction('heard().then((packets) => packets > 20)', { timeout: 30_000, polling: 200 })
+  await hear(pages)
 })
 
 test.run()

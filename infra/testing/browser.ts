@@ -49,6 +49,8 @@ const ENDS_WITHIN_MS = 5_000
 const launch = async (more: ReadonlyArray<string>) => {
   const chromium = await puppeteer.launch({
     executablePath: process.env.CHROMIUM ?? chromiumProgram() ?? 'chromium',
+    // It ends with the pipe, also where this process is killed.
+    pipe: true,
     // The whole Chromium takes this, too.
     headless: 'shell',
     // As large as `--window-size` says.

@@ -32,7 +32,8 @@ import { CADDYFILE } from '../testing/caddy.ts'
 import { until } from '../testing/until.ts'
 
 const test = suite('TURN over TLS, as it is deployed')
-const SECRET = 'for-tests-only-0123456789'
+// Of this file alone: others start a server of theirs with a secret in its command line.
+const SECRET = 'for-this-test-only-0123456789'
 const TURN_SITE = 'turn.localhost'
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'presence-turn-tls-'))

@@ -13,6 +13,7 @@ import {
   testBrowser,
   testPages,
 } from '../testing/browser.ts'
+import { WATCH_CONNECTIONS } from '../testing/connection-story.ts'
 import { type Embedded, startEmbedded } from '../testing/embedded.ts'
 
 const script = (name: string): string =>
@@ -35,26 +36,7 @@ const SCENE = `<!doctype html><meta charset="utf-8"><title>a scene</title>
     await new Promise((resolve) => setTimeout(resolve, Number(asked.get('mic'))))
     return stream
   }
-  // What a failure is explained by: each signal and each refusal of the browser, after how many milliseconds.
-  window.story = []
-  const since = performance.now()
-  const note = (...what) => window.story.push(Math.round(performance.now() - since) + ' ' + what.join(' '))
-  window.addEventListener('error', ({ message }) => note(message))
-  window.addEventListener('unhandledrejection', ({ reason }) => note(reason))
-  window.connections = []
-  const Native = window.RTCPeerConnection
-  window.RTCPeerConnection = class extends Native {
-    constructor(...given) {
-      super(...given)
-      window.connections.push(this)
-      this.addEventListener('signalingstatechange', () => note('signalling', this.signalingState))
-      this.addEventListener('iceconnectionstatechange', () => note('ice', this.iceConnectionState))
-      this.addEventListener('connectionstatechange', () => note('connection', this.connectionState))
-    }
-    addTrack(...given) { note('adds its voice'); return super.addTrack(...given) }
-    setLocalDescription(...given) { note('local', given[0]?.type); return super.setLocalDescription(...given) }
-    setRemoteDescription(...given) { note('remote', given[0]?.type); return super.setRemoteDescription(...given) }
-  }
+${WATCH_CONNECTIONS}
   document.write('<script src="/aframe.js"><\\/script>')
   const server = asked.get('server')
   document.write('<script src="' + server + '/socket.io/socket.io.js"><\\/script>')
@@ -80,16 +62,6 @@ const SCENE = `<!doctype html><meta charset="utf-8"><title>a scene</title>
     return el ? [el.object3D.position.x, el.object3D.position.y, el.object3D.position.z].map((n) => Math.round(n * 10) / 10).join() : null
   }
   window.ownerOf = (id) => window.thing(id)?.getAttribute('networked')?.owner ?? null
-  window.heardOf = async () => {
-    const all = []
-    for (const connection of window.connections) {
-      const ways = connection.getTransceivers().map((one) => [one.mid, one.direction, one.currentDirection, one.sender.track?.readyState].join('/'))
-      all.push([connection.connectionState, ...ways].join(' '))
-      for (const report of (await connection.getStats()).values())
-        if (/bound-rtp$/.test(report.type)) all.push([report.type, report.packetsReceived ?? report.packetsSent].join(' '))
-    }
-    return [...window.story, ...all].join('\\n')
-  }
   window.heard = async () => {
     let packets = 0
     for (const connection of window.connections)
@@ -183,7 +155,7 @@ const hear = async (pages: ReadonlyArray<Page>): Promise<void> => {
     await page
       .waitForFunction('heard().then((packets) => packets > 20)', { timeout: 30_000, polling: 200 })
       .catch(async (error) => {
-        const stories = await Promise.all(pages.map((one) => one.evaluate('heardOf()')))
+        const stories = await Promise.all(pages.map((one) => one.evaluate('story()')))
         throw new Error(
           `no voice comes to page ${pages.indexOf(page) + 1}: ${error}\n${stories.join('\n\n')}`,
         )

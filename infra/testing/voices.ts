@@ -1,17 +1,17 @@
 /** Voices between pages of a test: who visits a room, what arrives there, and for how long after somebody was silenced. */
 import * as assert from 'uvu/assert'
 import type { Browser, Page } from './browser.ts'
+import { WATCH_CONNECTIONS } from './connection-story.ts'
 
 /** Milliseconds after a mute is on the log in which the last packet of the muted may arrive. */
 const SILENT_WITHIN_MS = 300
 
 /** Before the page's own scripts: each connection and socket stays known. `policy`: which candidates are used. */
-const watch = (policy: 'relay' | 'all') => `
-  window.connections = []
+const watch = (policy: 'relay' | 'all') => `${WATCH_CONNECTIONS}
   window.sockets = []
   const Peer = window.RTCPeerConnection
   window.RTCPeerConnection = class extends Peer {
-    constructor(options) { super({ ...options, iceTransportPolicy: '${policy}' }); connections.push(this) }
+    constructor(options) { super({ ...options, iceTransportPolicy: '${policy}' }) }
   }
   // A made-up microphone has no echo and no noise, and to look for them takes more than to send the voice.
   const media = navigator.mediaDevices
@@ -94,7 +94,7 @@ export const until = async (
   try {
     await page.waitForFunction(what, { timeout: 45_000, polling })
   } catch (error) {
-    throw new Error(`${what}: ${error}`)
+    throw new Error(`${what}: ${error}\n${await page.evaluate('story()')}`)
   }
 }
 /** Whether that many more packets arrive than now. */

@@ -1,5 +1,5 @@
 // needs: chromium, turnserver
-// timeout: 120
+// timeout: 300
 /** Voices between real browsers with made-up microphones: packets are counted where they arrive. Everything goes through a real
  *  coturn, with the credentials that joining gives. */
 import { spawn } from 'node:child_process'
@@ -104,6 +104,45 @@ test('given a voice that stops while the browser still prepares what it offers, 
   for (const page of [bob, carol]) await until(page, `room.voice.streams.has('${await socketOf(alice)}')`)
   await startVoice(bob)
   for (const page of [alice, bob, carol]) await hears(page)
+})
+
+test('given an offer that is lost while the other side offers, too, then it is made again, and both are heard', async ({
+  alice,
+  bob,
+}) => {
+  for (const page of [alice, bob]) await page.evaluate('room.voice.stop()')
+  for (const page of [alice, bob]) await until(page, 'room.voice.connections.size === 0')
+  // Of two who offer at once, the one with the greater id waits for an answer to its own offer.
+  const [waits, answers] = (await socketOf(alice)) > (await socketOf(bob)) ? [alice, bob] : [bob, alice]
+  await waits.evaluate(`
+    const socket = sockets.at(-1)
+    window.lost = 0
+    socket.send = (frame) => {
+      const isOfferTo = String(frame).includes('webrtc-offer') && String(frame).includes('${await socketOf(answers)}')
+      if (!isOfferTo || lost++ > 0) WebSocket.prototype.send.call(socket, frame)
+    }`)
+  await startVoice(waits)
+  await until(waits, 'lost === 1')
+  await startVoice(answers)
+  for (const [page, other] of [[waits, answers] as const, [answers, waits] as const]) {
+    await until(page, `room.voice.streams.has('${await socketOf(other)}')`)
+    await hears(page)
+  }
+  await waits.evaluate('delete sockets.at(-1).send')
+})
+
+test('given a listener who has closed a connection, when the speaker goes on with theirs, then both begin anew, and the voice is heard', async ({
+  alice,
+  carol,
+}) => {
+  await hears(carol)
+  const [speaker, listener] = [await socketOf(alice), await socketOf(carol)]
+  await carol.evaluate(`room.voice.heard('permission-changed', { drop_audio: true, user_account: 'alice' })`)
+  await until(carol, `!room.voice.streams.has('${speaker}')`)
+  await alice.evaluate(`room.voice.connections.get('${listener}').restartIce()`)
+  await until(carol, `room.voice.streams.has('${speaker}')`)
+  await until(carol, `room.voice.connections.get('${speaker}').connectionState === 'connected'`)
+  await hears(carol)
 })
 
 test('given a connection that is cut, when it comes back, then so does the voice, both ways', async ({

@@ -39,6 +39,9 @@ const LONGEST_WAIT_MS = 15_000
 const ANSWER_MS = 15_000
 /** How many times the first join is tried if nobody answers. */
 const FIRST_TRIES = 3
+const SIGNALS: ReadonlySet<string> = new Set(['webrtc-offer', 'webrtc-answer', 'webrtc-ice-candidate'])
+/** More than a few dozen people send in the moment between. */
+const MOST_EARLY = 1_000
 
 export class Session {
   readonly #deps: SessionDeps
@@ -49,6 +52,10 @@ export class Session {
   #ended: PresenceError | null = null
   #last: { sessionId: string; space: string; chat: string } | null = null
   #lastRefusal: PresenceError | null = null
+  /** Whether the room was entered over this line. Others see one from then on. */
+  #isIn = false
+  /** Signals of others that came before the state of the room did, which says who they are. */
+  #early: Json[] = []
   #counter = 0
   #failures = 0
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -103,9 +110,10 @@ export class Session {
       line.send({ ...payload, type, request_id: id })
     })
   }
-  /** Sent without an answer, and only while there is a connection. */
+  /** Sent without an answer, and only while there is a connection. One may tell as soon as one is in, which is before the
+   *  answer to the join comes. */
   tell(type: keyof Sent, payload: Json): void {
-    if (this.#state === 'connected') this.#line?.send({ ...payload, type })
+    if (this.#state === 'connected' || this.#isIn) this.#line?.send({ ...payload, type })
   }
   /** Likewise; false if the connection can't carry it. */
   tellBytes(bytes: Uint8Array): boolean {
@@ -150,6 +158,8 @@ export class Session {
     const entry = await this.#deps.enter()
     this.iceServers = entry.turn_credentials?.iceServers ?? []
     this.#throwIfEnded()
+    this.#isIn = false
+    this.#early = []
     let isCurrent = true
     const line = await this.#deps.transport.open(entry.websocket_url, {
       onMessage: (message) => {
@@ -233,7 +243,13 @@ export class Session {
       this.#last = { sessionId: joined.sessionId, ...joined.revisions }
       // An older server says no position.
       this.joinedAt = joined.position ?? null
+      this.#isIn = true
       this.#deps.onJoined(joined, isAgain)
+      for (const early of this.#early.splice(0)) this.#heard(early)
+      return
+    }
+    if (!this.#isIn && SIGNALS.has(type)) {
+      if (this.#early.length < MOST_EARLY) this.#early.push(message)
       return
     }
     this.#queued(type, rest)
@@ -266,6 +282,7 @@ export class Session {
     const wasConnected = this.#state === 'connected'
     const refusal = this.#lastRefusal
     this.#line = null
+    this.#isIn = false
     this.#lastRefusal = null
     this.#failAll(new PresenceError('disconnected', 'The line was cut before an answer came.'))
     // The first join has a loop of its own.

@@ -40,6 +40,9 @@ type Tagged = {
 const MOST_SPEAKERS = 8
 const MOST_LISTENERS = 30
 const LEVEL_OF_SPEECH = 0.01
+/** How long the first answer to an offer may take, and how often an offer is repeated, each time after twice as long. */
+const UNANSWERED_MS = 2_000
+const MOST_REPEATS = 4
 
 /** One person's voice as it is played. */
 type Heard = { readonly id: string; stream: MediaStream | null; isHushed: boolean; panner: PannerNode | null }
@@ -55,6 +58,7 @@ class Peer implements Heard {
   theirs: string | null = null
   isOffering = false
   ignoresOffer = false
+  unanswered: ReturnType<typeof setTimeout> | undefined
   #isClosed = false
   #tellClosed = () => {}
   readonly #closed = new Promise<void>((resolve) => {
@@ -70,7 +74,12 @@ class Peer implements Heard {
     if (this.#isClosed) throw new PresenceError('disconnected', 'The connection to hear somebody was closed.')
     return result as T
   }
+  /** With what the other side knows the two connections by. */
+  tagged(more: Tagged): Tagged {
+    return { ...more, connection: this.id, ...(this.theirs === null ? {} : { of: this.theirs }) }
+  }
   close(): void {
+    clearTimeout(this.unanswered)
     this.connection.onnegotiationneeded = null
     this.connection.ontrack = null
     this.connection.close()
@@ -437,20 +446,13 @@ export class Voice {
     this.#peers.set(socketId, peer)
     const { connection } = peer
     const isCurrent = () => this.#peers.get(socketId) === peer
-    const tagged = (more: Tagged): Tagged => ({
-      ...more,
-      connection: peer.id,
-      ...(peer.theirs === null ? {} : { of: peer.theirs }),
-    })
     connection.onnegotiationneeded = () =>
       this.#inTurn(socketId, async () => {
         if (!isCurrent()) return
         peer.isOffering = true
         try {
           await peer.done(connection.setLocalDescription())
-          const { type, sdp } = connection.localDescription!
-          if (type === 'offer')
-            this.#deps.signal('webrtc-offer', { targetSocketId: socketId, offer: tagged({ type, sdp }) })
+          this.#sendOffer(socketId, peer)
         } finally {
           peer.isOffering = false
         }
@@ -459,7 +461,7 @@ export class Voice {
       if (candidate !== null && candidate.candidate !== '' && isCurrent())
         this.#deps.signal('webrtc-ice-candidate', {
           targetSocketId: socketId,
-          candidate: tagged(candidate.toJSON() as Tagged),
+          candidate: peer.tagged(candidate.toJSON() as Tagged),
         })
     }
     connection.onconnectionstatechange = () => {
@@ -472,18 +474,40 @@ export class Voice {
     return peer
   }
 
+  /** `sent`: how often it was sent already. Of an offer that got lost nobody tells, and whoever waits for its answer may take no
+   *  other. It goes out again, with all candidates that were found meanwhile; an answer that comes twice is taken once. */
+  #sendOffer(socketId: string, peer: Peer, sent = 0): void {
+    const { type, sdp } = peer.connection.localDescription!
+    if (type !== 'offer') return
+    this.#deps.signal('webrtc-offer', { targetSocketId: socketId, offer: peer.tagged({ type, sdp }) })
+    clearTimeout(peer.unanswered)
+    if (sent >= MOST_REPEATS) return
+    peer.unanswered = setTimeout(
+      () => {
+        if (peer.connection.signalingState === 'have-local-offer') this.#sendOffer(socketId, peer, sent + 1)
+      },
+      UNANSWERED_MS * 2 ** sent,
+    )
+  }
+
   async #described(socketId: string, description: Tagged): Promise<void> {
-    const { type, sdp, connection: theirs = '', of } = description ?? {}
-    if ((type !== 'offer' && type !== 'answer') || typeof sdp !== 'string') return
+    const { type, sdp = '', connection: theirs = '', of } = description ?? {}
+    if (type !== 'offer' && type !== 'answer' && type !== 'rollback') return
+    if (typeof sdp !== 'string' || (type !== 'offer' && !this.#peers.has(socketId))) return
     if (!this.#deps.others().some((other) => other.socketId === socketId)) return
     let peer = this.#peers.get(socketId)
-    // What is meant for an earlier connection of ours is over.
     if (of !== undefined && peer?.id !== of) {
-      if (type === 'answer' || peer !== undefined) return
+      // It belongs to a connection of ours that is closed: what they have of that leads nowhere, and they begin anew.
+      const over = { type: 'rollback' as const, of: theirs }
+      if (type === 'offer') this.#deps.signal('webrtc-answer', { targetSocketId: socketId, answer: over })
+      return
     }
-    if (type === 'answer' && peer === undefined) return
-    const isNew = peer !== undefined && peer.theirs !== null && peer.theirs !== theirs
-    if (isNew) this.#drop(socketId)
+    if (type === 'rollback' || (type === 'answer' && isOfAnother(peer, theirs))) {
+      this.#drop(socketId)
+      if (this.enabled && !this.#isRouted) this.#offerTo(socketId)
+      return
+    }
+    if (isOfAnother(peer, theirs)) this.#drop(socketId)
     peer = this.#peers.get(socketId) ?? this.#connect(socketId)
     const { connection } = peer
     const isPolite = this.#deps.me() < socketId
@@ -534,6 +558,9 @@ export class Voice {
   }
 }
 
+/** Whether the other side has another connection by now than the one that this one leads to. */
+const isOfAnother = (peer: Peer | undefined, theirs: string): boolean =>
+  peer !== undefined && peer.theirs !== null && peer.theirs !== theirs
 const stopTracks = (stream: MediaStream): void => {
   for (const track of stream.getTracks()) track.stop()
 }

@@ -106,6 +106,21 @@ test('given a room on the SFU, when somebody comes, then they hear who speaks; a
   await dave.close()
 })
 
+test('given a voice whose way to the SFU fails, then its page connects anew, and it is heard', async (context) => {
+  const { bob, carol } = context
+  await bob.evaluate('room.voice.stop()')
+  await until(carol, `!room.users.get('${await socketOf(bob)}').voice_enabled`)
+  await bob.evaluate(`
+    const { setLocalDescription } = RTCPeerConnection.prototype
+    RTCPeerConnection.prototype.setLocalDescription = async () => {
+      RTCPeerConnection.prototype.setLocalDescription = setLocalDescription
+      throw new DOMException('for a test', 'OperationError')
+    }`)
+  await startVoice(bob)
+  await until(carol, await streamOf(bob))
+  await hears(carol)
+})
+
 test('given the start page in a room on the SFU, then it hears who speaks, and is heard', async (context) => {
   const { carol } = context
   const page = await open(context, '/', 'all')

@@ -1,5 +1,6 @@
 /** Voices through the media server of a large room; pages load this only there. With Janus the server carries the
  *  descriptions; with LiveKit its own client is loaded, and connects by itself. */
+import { isPassing, type PresenceError } from './errors.ts'
 import type { Json } from './transport.ts'
 
 export type SfuDeps = {
@@ -37,6 +38,9 @@ const gathered = (connection: RTCPeerConnection): Promise<void> =>
     connection.addEventListener('icegatheringstatechange', look)
     look()
   })
+/** Whether the server said no; the class of its errors is that of another script than this one. */
+const isRefusal = (error: unknown): boolean =>
+  typeof (error as { code?: unknown } | null)?.code === 'string' && !isPassing(error as PresenceError)
 const levelOf = (receiver: RTCRtpReceiver | undefined): number | null =>
   receiver?.getSynchronizationSources()[0]?.audioLevel ?? null
 
@@ -61,12 +65,18 @@ class JanusVoice implements SfuVoice {
     if (track === null || this.#isClosed) return
     const connection = this.#connection()
     this.#sending = connection
-    connection.addTransceiver(track, { direction: 'sendonly' })
-    await connection.setLocalDescription()
-    await gathered(connection)
-    const { sdp } = await this.#deps.signal({ kind: 'publish', sdp: connection.localDescription!.sdp })
-    if (this.#sending === connection)
-      await connection.setRemoteDescription({ type: 'answer', sdp: String(sdp) })
+    const isCurrent = () => this.#sending === connection && !this.#isClosed
+    try {
+      connection.addTransceiver(track, { direction: 'sendonly' })
+      await connection.setLocalDescription()
+      await gathered(connection)
+      const { sdp } = await this.#deps.signal({ kind: 'publish', sdp: connection.localDescription!.sdp })
+      if (isCurrent()) await connection.setRemoteDescription({ type: 'answer', sdp: String(sdp) })
+    } catch (error) {
+      // A refusal stays one. Of anything else the user would not know that nobody hears them.
+      if (isCurrent() && !isRefusal(error)) this.#deps.onLost()
+      throw error
+    }
   }
   heard({ kind, sdp, voices, fresh }: Json): void {
     if (kind !== 'offer') return
@@ -138,9 +148,11 @@ class LiveKitVoice implements SfuVoice {
   #wanted: MediaStreamTrack | null = null
   #sent: MediaStreamTrack | null = null
   #isClosed = false
+  readonly #onLost: () => void
 
   constructor(room: LiveKitRoom, deps: SfuDeps) {
     this.#room = room
+    this.#onLost = deps.onLost
     room.on('trackSubscribed', (track: LiveKitTrack, _: unknown, { identity }: { identity: string }) => {
       if (track.kind !== 'audio') return
       if (track.receiver !== undefined) this.#receivers.set(identity, track.receiver)
@@ -178,7 +190,12 @@ class LiveKitVoice implements SfuVoice {
     }
     if (wanted === null || !mayPublish) return
     this.#sent = wanted
-    await localParticipant.publishTrack(wanted, { source: 'microphone' })
+    try {
+      await localParticipant.publishTrack(wanted, { source: 'microphone' })
+    } catch (error) {
+      if (this.#sent === wanted && !this.#isClosed) this.#onLost()
+      throw error
+    }
   }
 }
 

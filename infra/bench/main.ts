@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util'
 import type { Bench, BenchResult } from './context.ts'
 import { type FigureRow, printTable } from './figures.ts'
 import { inTurns } from './in-turns.ts'
-import { noiseInWords, quietNoise } from './noise.ts'
+import { kernelShare, kernelShareInWords, noiseInWords, quietNoise } from './noise.ts'
 import { writePart } from './page.ts'
 import { checkedOut, type Revision } from './revision.ts'
 
@@ -99,9 +99,12 @@ for (const section of positionals.length > 0 ? positionals : DEFAULT) {
   console.log(`\n── ${section} ──`)
   const noise = await quietNoise()
   console.log(noiseInWords(noise))
+  const share = kernelShare()
   const result = await measure(section)
+  const kernel = share()
+  console.log(kernelShareInWords(kernel))
   rows.push(...result.rows)
-  figures[section] = { noise, measured: result.figures }
+  figures[section] = { noise, kernel, measured: result.figures }
   notes.push(...(result.notes ?? []))
   Object.assign(files, result.files)
   for (const [name, svg] of Object.entries(result.charts ?? {})) files[`${section}-${name}.svg`] = svg
@@ -112,6 +115,7 @@ for (const section of positionals.length > 0 ? positionals : DEFAULT) {
       notes: result.notes ?? [],
       charts: result.charts ?? {},
       noise,
+      kernel,
       at: new Date().toISOString(),
     })
 }

@@ -1,6 +1,15 @@
 /** How noisy the machine is by itself: what others use of its processor, how late a timer comes and how long the disk takes,
  *  with nothing of ours at work. A figure says no more than the noise lets it. */
-import { closeSync, fdatasyncSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fdatasyncSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -69,6 +78,50 @@ const idleNoise = async (seconds = 2): Promise<Noise> => {
 
 export const noiseInWords = ({ others, late, sync }: Noise): string =>
   `Idle noise: others use ${others.toFixed(2)} of ${cpus().length} cores; a timer is ${late.p50.toFixed(2)} ms late (p99 ${late.p99.toFixed(2)}), a block is on the disk in ${sync.p50.toFixed(2)} ms (p99 ${sync.p99.toFixed(2)}).`
+
+/** That of the kernel's threads. */
+const KERNEL_PARENT = '2'
+
+/** Seconds of processor that each of the kernel's own threads has used so far, by its name. */
+const kernelSeconds = (): Map<string, number> => {
+  const used = new Map<string, number>()
+  for (const entry of readdirSync('/proc')) {
+    if (!/^\d+$/.test(entry)) continue
+    try {
+      const stat = readFileSync(`/proc/${entry}/stat`, 'utf8')
+      const [begin, end] = [stat.indexOf('('), stat.lastIndexOf(')')]
+      const fields = stat.slice(end + 2).split(' ')
+      if (fields[1] !== KERNEL_PARENT) continue
+      const name = stat.slice(begin + 1, end)
+      used.set(name, (used.get(name) ?? 0) + (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND)
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return used
+}
+
+/** What the kernel's own threads did while something was measured: some of it is ours (the disk's work), and some is the machine's (one
+ *  that looks which memory is in use holds a processor for 10 to 30 ms at a time, which no program can interrupt). */
+export type KernelShare = {
+  /** Cores that they kept busy. */
+  readonly cores: number
+  readonly busiest: { readonly name: string; readonly cores: number } | null
+}
+/** Counts from now until it is asked. */
+export const kernelShare = (): (() => KernelShare) => {
+  const [before, begun] = [kernelSeconds(), performance.now()]
+  return () => {
+    const elapsed = (performance.now() - begun) / 1_000
+    const cores = [...kernelSeconds()]
+      .map(([name, used]) => ({ name, cores: Math.max(0, used - (before.get(name) ?? 0)) / elapsed }))
+      .sort((a, b) => b.cores - a.cores)
+    return { cores: cores.reduce((sum, one) => sum + one.cores, 0), busiest: cores[0] ?? null }
+  }
+}
+
+export const kernelShareInWords = ({ cores, busiest }: KernelShare): string =>
+  `While it ran, the kernel’s own threads used ${cores.toFixed(2)} of ${cpus().length} cores${busiest === null ? '' : ` (${busiest.name} ${busiest.cores.toFixed(2)})`}.`
 
 const QUIET_CORES = 0.15
 

@@ -90,11 +90,13 @@ test('given a part, then it has the command, the noise, the table with what limi
     notes: ['Why.'],
     charts: { p50: '<svg/>' },
     noise: { others: 0.1, late: { p50: 0, p99: 1 }, sync: { p50: 2, p99: 3 } },
+    kernel: { cores: 0.07, busiest: { name: 'kdamond.0', cores: 0.05 } },
     at: '2026-01-02T03:04:05Z',
   })
   for (const part of [
     'npm run bench -- chat',
     'others use 0.10',
+    '(kdamond.0 0.05)',
     '| a \\| b | 1 ms | 2 ms | < 3 ms | met |',
     '| c | 4 ms | 2 ms | < 3 ms | missed: the disk takes 4 ms |',
     '![p50](performance/chat-p50.svg)',

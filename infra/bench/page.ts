@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { type FigureRow, verdictOf } from './figures.ts'
-import { type Noise, noiseInWords } from './noise.ts'
+import { type KernelShare, kernelShareInWords, type Noise, noiseInWords } from './noise.ts'
 
 const DOCS = fileURLToPath(new URL('../../docs/', import.meta.url))
 
@@ -15,6 +15,7 @@ export type PagePart = {
   /** SVG, by name. */
   readonly charts: Readonly<Record<string, string>>
   readonly noise: Noise
+  readonly kernel: KernelShare
   readonly at: string
 }
 
@@ -32,10 +33,10 @@ const tableOf = (rows: ReadonlyArray<FigureRow>): string =>
     }),
   ].join('\n')
 
-export const partInWords = ({ section, rows, notes, charts, noise, at }: PagePart): string =>
+export const partInWords = ({ section, rows, notes, charts, noise, kernel, at }: PagePart): string =>
   [
     `\`npm run bench -- ${section}\` on ${cpus().length} cores (${cpus()[0]?.model.trim()}), Node ${process.version}, ${at.slice(0, 16).replace('T', ' ')} UTC.`,
-    noiseInWords(noise),
+    `${noiseInWords(noise)} ${kernelShareInWords(kernel)}`,
     ...(noise.others > BUSY
       ? [
           '**The machine was busy with other things, so these times say little; the processor counted says more.**',

@@ -1,9 +1,11 @@
 /** The server to compare with: a plain Socket.IO server with the same events that checks nothing and stores nothing. With BOUND_EVENTSTORE,
- *  the address of an event store, it tells a message once that has stored it: the least that a server with a log can do. */
+ *  the address of an event store, it seals what is said, tells a message once it is stored, and follows the log, where those of other
+ *  servers would be. That is the least that one of several servers with a sealed log can do: it decides, folds, limits and checks nothing. */
 
-import { randomUUID } from 'node:crypto'
+import { createSecretKey, randomBytes, randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import { Server } from 'socket.io'
+import type { SubjectKey } from '../../adapters/privacy/seal.ts'
 
 const http = createServer()
 const io = new Server(http, { transports: ['websocket'], perMessageDeflate: false })
@@ -17,13 +19,48 @@ type User = {
 /** Tells nobody who is in the room. */
 const isSilent = process.env.PLAIN_SILENT === '1'
 const logUrl = process.env.BOUND_EVENTSTORE
-const log =
-  logUrl === undefined
-    ? null
-    : (await import('../../adapters/eventstore/index.ts')).connectEventLog({ url: logUrl })
+const sealedLogAt = async (url: string) => {
+  const { connectEventLog } = await import('../../adapters/eventstore/index.ts')
+  const { sealedLog } = await import('../../adapters/privacy/sealed-log.ts')
+  const keys = new Map<string, SubjectKey>()
+  const keyOf = (subject: string): SubjectKey => {
+    const found = keys.get(subject)
+    if (found !== undefined) return found
+    const made = { generation: 1, key: createSecretKey(randomBytes(32)) }
+    keys.set(subject, made)
+    return made
+  }
+  return sealedLog(connectEventLog({ url }), {
+    sealingNow: keyOf,
+    sealing: async (subjects) => new Map(subjects.map((subject) => [subject, keyOf(subject)])),
+    opening: async () => new Map(),
+  })
+}
+const log = logUrl === undefined ? null : await sealedLogAt(logUrl)
+const follow = async (from: NonNullable<typeof log>): Promise<void> => {
+  // Nobody else writes here, so all that comes was told already.
+  for await (const _ of from.subscribe({
+    ...{ after: 'end', prefixes: ['chat-'], gatherMs: 5 },
+    ...{ given: from.given, wants: () => true },
+  }));
+}
+if (log !== null) void follow(log)
+type Said = {
+  readonly message_id: string
+  readonly user_account: string
+  readonly content: string
+  readonly created_at: string
+}
 /** Resolves once the log has it. */
-const store = async (to: NonNullable<typeof log>, room: string, message: object): Promise<void> => {
-  const event = { id: randomUUID(), type: 'MessagePosted', data: message, metadata: {} }
+const store = async (to: NonNullable<typeof log>, room: string, message: Said): Promise<void> => {
+  const { message_id: messageId, user_account: id, content, created_at: at } = message
+  const command = { id: messageId, type: 'PostMessage' }
+  const metadata = {
+    ...{ $correlationId: messageId, $causationId: messageId, command, actor: { kind: 'account', id } },
+    ...{ node: 'bound', at, schema: 1, client: { ip: '127.0.0.1', userAgent: 'bench' } },
+  }
+  const data = { messageId, content, subspace: 'main' }
+  const event = { id: randomUUID(), type: 'MessagePosted', data, metadata }
   const stored = await to.append(`chat-${room}`, 'any', [event])()
   if (stored._tag === 'Left') throw new Error(`not stored: ${stored.left._tag}`)
 }

@@ -68,8 +68,8 @@ const onOwnLog = async (name: string, file: string): Promise<Measured> => {
     throw error
   }
 }
-/** Plain Socket.IO that stores each message, then tells it, and does nothing else with it: what a message can't cost less than that is
- *  told once it is stored. */
+/** Plain Socket.IO that stores each message, sealed, then tells it, follows the log, and does nothing else: what a message can't cost less
+ *  than that is told once it is stored, and may come from another server. */
 export const plainWithLog = (): Promise<Measured> =>
   onOwnLog('plain Socket.IO that stores', './plain-server.ts')
 /** `silent`: joins sockets to rooms and tells nobody. */

@@ -108,11 +108,10 @@ export const raw = async <A>(...args: ReadonlyArray<string | number>): Promise<A
   return JSON.parse(line) as A
 }
 
-/** The node that stores nothing. `frame`: what it returns for each event that is read. */
-export const nothing = async (frame: Buffer) => {
-  const child = spawn(process.execPath, [here('./nothing.ts'), frame.toString('base64')], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+/** The node that stores nothing, or, with a `file`, nothing but the bytes that came. `frame`: what it returns for each event that is read. */
+export const nothing = async (frame: Buffer, file?: string) => {
+  const args = [here('./nothing.ts'), frame.toString('base64'), ...(file === undefined ? [] : [file])]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
   return {
     url: `esdb://127.0.0.1:${line.split(' ')[1]}?tls=false`,

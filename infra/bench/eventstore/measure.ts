@@ -189,7 +189,8 @@ const grow = async (
   sayMeasured(`grown to ${whole(to)} events`, grown)
 }
 
-/** The node, with a short log, and one that stores nothing; a client of ours and an official one for each. */
+/** The node, with a short log; one that stores nothing, and one that stores nothing but the bytes that came. A client of ours for each, and
+ *  an official one for the first two. */
 export const startNodes = async () => {
   const node = await testEventStore()
   const file = join(node.dataDir, LOG_FILE)
@@ -202,8 +203,13 @@ export const startNodes = async () => {
     const frame = field(field(body))
     const empty = await nothing(frame)
     const emptyLog = connectEventLog({ url: empty.url })
+    const bytesOnly = await nothing(frame, join(node.dataDir, 'bytes-only'))
+    const bytesOnlyLog = connectEventLog({ url: bytesOnly.url })
     const [official, emptyOfficial] = [officialClient(node.url), officialClient(empty.url)]
-    return { node, file, log, official, empty, emptyLog, emptyOfficial, frame, bytes: body.length }
+    return {
+      ...{ node, file, log, official, frame, bytes: body.length },
+      ...{ empty, emptyLog, emptyOfficial, bytesOnly, bytesOnlyLog },
+    }
   } catch (error) {
     await log.close()
     await node.stop()
@@ -224,9 +230,12 @@ const appendInTurns = async ({
   empty,
   emptyLog,
   emptyOfficial,
+  bytesOnly,
+  bytesOnlyLog,
 }: NodesUnderTest) => {
   const single: MeasuredLoad[] = []
   const singleEmpty: MeasuredLoad[] = []
+  const singleBytes: MeasuredLoad[] = []
   const singleOfficial: MeasuredLoad[] = []
   const singleOfficialEmpty: MeasuredLoad[] = []
   const hundred: MeasuredLoad[] = []
@@ -246,6 +255,13 @@ const appendInTurns = async ({
         empty.pid,
         { callers: CALLERS, calls: SINGLE / ROUNDS, each: 1 },
         appending(emptyLog, 'chat-one', 1),
+      ),
+    )
+    singleBytes.push(
+      await closedLoop(
+        bytesOnly.pid,
+        { callers: CALLERS, calls: SINGLE / ROUNDS, each: 1 },
+        appending(bytesOnlyLog, 'chat-one', 1),
       ),
     )
     const one = (client: typeof official) => (n: number) =>
@@ -282,6 +298,7 @@ const appendInTurns = async ({
     rounds: {
       single,
       singleEmpty,
+      singleBytes,
       singleOfficial,
       singleOfficialEmpty,
       hundred,
@@ -307,9 +324,10 @@ const rawRate = async (
 export const measureAppends = async (nodes: NodesUnderTest) => {
   const { file } = nodes
   const { from, rounds } = await appendInTurns(nodes)
-  const [one, oneEmpty, oneOfficial, oneOfficialEmpty, many, manyEmpty, manyOfficial] = [
+  const [one, oneEmpty, oneBytes, oneOfficial, oneOfficialEmpty, many, manyEmpty, manyOfficial] = [
     rounds.single,
     rounds.singleEmpty,
+    rounds.singleBytes,
     rounds.singleOfficial,
     rounds.singleOfficialEmpty,
     rounds.hundred,
@@ -323,9 +341,11 @@ export const measureAppends = async (nodes: NodesUnderTest) => {
     MeasuredLoad,
     MeasuredLoad,
     MeasuredLoad,
+    MeasuredLoad,
   ]
   sayMeasured('single appends by 64', one)
   sayMeasured('  against a node that stores nothing', oneEmpty)
+  sayMeasured('  against one that stores the bytes alone', oneBytes)
   sayMeasured('  the official client', oneOfficial)
   sayMeasured('  the official client, nothing stored', oneOfficialEmpty)
   sayMeasured('appends of 100 by 64', many)
@@ -344,7 +364,7 @@ export const measureAppends = async (nodes: NodesUnderTest) => {
   )
   return {
     rounds,
-    ...{ one, oneEmpty, oneOfficial, oneOfficialEmpty, many, manyEmpty, manyOfficial },
+    ...{ one, oneEmpty, oneBytes, oneOfficial, oneOfficialEmpty, many, manyEmpty, manyOfficial },
     ...{ group, groupOfMany, rawOne, rawMany, diskOne, diskMany },
   }
 }
@@ -353,16 +373,18 @@ type Latency = { readonly p50: number; readonly p99: number; readonly max: numbe
 const sayLatency = (what: string, { p50, p99, max }: Latency): void =>
   console.log(`${what}: p50 ${ms(p50)}, p99 ${ms(p99)}, max ${ms(max)}`)
 
-export const measureLive = async ({ log, emptyLog, file }: NodesUnderTest) => {
+export const measureLive = async ({ log, emptyLog, bytesOnlyLog, file }: NodesUnderTest) => {
   const lively = await live(log, RATE, LIVE_SECONDS)
   const emptyLive = await live(emptyLog, RATE, LIVE_SECONDS)
+  const bytesLive = await live(bytesOnlyLog, RATE, LIVE_SECONDS)
   const rawLive = await raw<Latency>('live', file, RATE, LIVE_SECONDS)
   const diskLive = await raw<Latency>('disk', file, RATE, LIVE_SECONDS)
   sayLatency(`live at ${RATE}/s`, lively)
   sayLatency('  from a node that stores nothing', emptyLive)
+  sayLatency('  from one that stores the bytes alone', bytesLive)
   sayLatency('  SQLite itself, commit alone', rawLive)
   sayLatency('  the disk alone, a write and its fdatasync', diskLive)
-  return { lively, emptyLive, rawLive, diskLive }
+  return { lively, emptyLive, bytesLive, rawLive, diskLive }
 }
 
 /** Whatever opening a long log adds to this is the log's part. */
@@ -441,6 +463,7 @@ export const measureReads = async (nodes: NodesUnderTest) => {
     emptyReads,
     emptyCatchUps,
   ].map((rounds) => median(rounds, rate)) as [
+    MeasuredLoad,
     MeasuredLoad,
     MeasuredLoad,
     MeasuredLoad,

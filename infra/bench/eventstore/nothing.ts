@@ -1,4 +1,7 @@
-/** A node that stores nothing, in a process of its own: no store can make a client faster than this node does. */
+/** A node that stores nothing, in a process of its own: no store can make a client faster than this node does. With a file as its second
+ *  argument it writes the bytes of each append there, and answers once an fdatasync has put them on the disk. Whatever came meanwhile goes
+ *  into the next: no store that keeps what it acknowledges can do less. */
+import { fdatasync, openSync, writeSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { caughtUpFrame, eventFrame, writeEvent } from '../../eventstore/protocol/frames.ts'
 import { parseReadOptions } from '../../eventstore/protocol/read-options.ts'
@@ -68,14 +71,48 @@ const tell = (message: Buffer): void => {
 }
 
 let revision = 0
-const append: Handler = (call) => {
-  call.onMessage = (message) => {
-    revision += 1
-    call.write(
-      batchResponse(correlationOf(message), undefined, { tag: 'appended', revision, position: revision }),
-    )
-    if (followers.size > 0) tell(message)
+const answer = (call: Call, message: Buffer): void => {
+  revision += 1
+  call.write(
+    batchResponse(correlationOf(message), undefined, { tag: 'appended', revision, position: revision }),
+  )
+  if (followers.size > 0) tell(message)
+}
+
+/** A file that is written to from the beginning again and again, as a write-ahead log is. */
+const MOST_BYTES = 8 * 1024 * 1024
+const onDisk = (path: string): typeof answer => {
+  const file = openSync(path, 'w')
+  let at = 0
+  let waiting: Array<readonly [Call, Buffer]> = []
+  let isBusy = false
+  const sync = (): void => {
+    const group = waiting
+    waiting = []
+    isBusy = group.length > 0
+    if (!isBusy) return
+    const bytes = Buffer.concat(group.map(([, message]) => message))
+    if (at + bytes.length > MOST_BYTES) at = 0
+    writeSync(file, bytes, 0, bytes.length, at)
+    at += bytes.length
+    fdatasync(file, (error) => {
+      if (error !== null) throw error
+      for (const [call, message] of group) answer(call, message)
+      // After what has come meanwhile was read.
+      setImmediate(sync)
+    })
   }
+  return (call, message) => {
+    waiting.push([call, message])
+    if (isBusy) return
+    isBusy = true
+    setImmediate(sync)
+  }
+}
+const take = process.argv[3] === undefined ? answer : onDisk(process.argv[3])
+
+const append: Handler = (call) => {
+  call.onMessage = (message) => take(call, message)
   call.onEnd = () => call.end()
 }
 

@@ -5,13 +5,13 @@
 export type Remembered = { readonly stream: number; readonly revision: number }
 
 const WORDS = 4
-/** Where the four words of a UUID begin, ignoring dashes. */
-const DIGITS = [
-  [0, 1, 2, 3, 4, 5, 6, 7],
-  [9, 10, 11, 12, 14, 15, 16, 17],
-  [19, 20, 21, 22, 24, 25, 26, 27],
-  [28, 29, 30, 31, 32, 33, 34, 35],
-].flat()
+/** What a digit stands for, by its character. */
+const VALUES = new Uint8Array(128)
+for (const [value, digit] of [...'0123456789abcdef'].entries()) VALUES[digit.charCodeAt(0)] = value
+/** Two digits of an id, and four, from `at` on. */
+const byteAt = (id: string, at: number): number =>
+  (VALUES[id.charCodeAt(at)]! << 4) | VALUES[id.charCodeAt(at + 1)]!
+const halfAt = (id: string, at: number): number => (byteAt(id, at) << 8) | byteAt(id, at + 2)
 
 /** `capacity`: how many ids are remembered. Ids are UUIDs in lower case, of 36 characters. */
 export const createRememberedIds = (capacity: number) => {
@@ -27,15 +27,10 @@ export const createRememberedIds = (capacity: number) => {
   let full = false
 
   const parse = (id: string): void => {
-    let at = 0
-    for (let word = 0; word < WORDS; word++) {
-      let value = 0
-      for (let i = 0; i < 8; i++) {
-        const code = id.charCodeAt(DIGITS[at++]!)
-        value = (value << 4) | (code > 57 ? code - 87 : code - 48)
-      }
-      key[word] = value
-    }
+    key[0] = (halfAt(id, 0) << 16) | halfAt(id, 4)
+    key[1] = (halfAt(id, 9) << 16) | halfAt(id, 14)
+    key[2] = (halfAt(id, 19) << 16) | halfAt(id, 24)
+    key[3] = (halfAt(id, 28) << 16) | halfAt(id, 32)
   }
   // Ids need not be random: all of their bits count.
   const home = (words: Int32Array, at: number): number => {

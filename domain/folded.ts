@@ -5,10 +5,10 @@
 const PLAIN = /^[\x20-\x7e]*$/
 
 /** Removes the differences between upper and lower case, in every script, and between the ways in which Unicode writes
- *  one letter. It converts to upper case first, because some letters are equal only there. */
+ *  one letter. Some letters are equal only in upper case (ß and ss), and one comes to that only from its lower case (ẞ). */
 export const folded = (text: string): string => (PLAIN.test(text) ? text.toLowerCase() : foldedOther(text))
 const foldedOther = (text: string): string =>
-  text.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC').replaceAll('ς', 'σ')
+  text.normalize('NFKC').toLowerCase().toUpperCase().toLowerCase().normalize('NFKC').replaceAll('ς', 'σ')
 
 const UNSEEN = /\p{Default_Ignorable_Code_Point}+/gu
 const SPACES = /[\p{Z}\p{Cc}]+/gu

@@ -403,6 +403,24 @@ test('text is folded once and for all, and its case and form make no difference'
   )
 })
 
+test('given any character of Unicode, then it is folded once and for all, and its case and form make no difference', () => {
+  const different: string[] = []
+  for (let code = 0; code <= 0x10ffff; code += 1) {
+    const one = String.fromCodePoint(code)
+    if (!one.isWellFormed()) continue
+    const fold = folded(one)
+    // A character that folding leaves alone, and that has neither another case nor another form, need not be folded again.
+    for (const other of new Set([fold, one.toUpperCase(), one.toLowerCase(), one.normalize('NFD')]))
+      if (other !== one && folded(other) !== fold) different.push(one)
+  }
+  assert.equal(different, [])
+})
+
+test('given a word with a sharp s, then it is found in every way of writing it', () => {
+  for (const written of ['straße', 'STRASSE', 'STRAẞE', 'Strasse', 'ſtraße'])
+    assert.is(foldedWords(written), 'strasse', written)
+})
+
 test('plain text is folded like any other, only faster', () => {
   const plain = fc.string({ unit: fc.constantFrom(...'aA zZ 09.~!-'), maxLength: 30 })
   fc.assert(

@@ -3,7 +3,7 @@
  *  can't hide its queue. */
 import { type BenchClient, type Connect, connect, spread } from './client.ts'
 import { ownShare, summary } from './figures.ts'
-import { startMetronome } from './metronome.ts'
+import { sendPaced } from './metronome.ts'
 
 export type JoinedRooms = {
   readonly rooms: ReadonlyArray<ReadonlyArray<BenchClient>>
@@ -108,43 +108,26 @@ export const chatAt = async (crowd: JoinedRooms, rate: number, seconds: number):
     })
   const share = ownShare()
   const total = Math.floor(rate * seconds)
-  /** The first beat: starting its thread takes some 30 ms, in which messages that are due would pile up. */
-  let begun: number | undefined
-  let sent = 0
   let late = 0
-  await new Promise<void>((resolve) => {
-    const tick = (beatAt: number) => {
-      if (sent === total) return
-      begun ??= beatAt
-      // A beat that is due with a message is never too early for it by a rounding.
-      const due = ((Math.max(beatAt, performance.now()) - begun) / 1000) * rate + 0.001
-      const shouldHave = Math.min(total, Math.floor(due))
-      while (sent < shouldHave) {
-        const room = crowd.rooms[sent % crowd.rooms.length]!
-        const turn = Math.floor(sent / crowd.rooms.length)
-        const member = room[listeners + (turn % (size - listeners))]!
-        // The moment from which `shouldHave` counts it: an interval earlier, each would be late by one.
-        const dueAt = begun + ((sent + 1) / rate) * 1000
-        late += performance.now() - dueAt
-        member.emit(
-          'chat-message',
-          { content: `due:${dueAt.toFixed(3)} ${run} the room is full of stars tonight` },
-          (ack) => {
-            if (!ack.ok) refused += 1
-          },
-        )
-        sent += 1
-      }
-      if (sent === total) void metronome.stop().then(resolve)
+  const everyMs = Math.max(SHORTEST_BEAT_MS, Math.min(LONGEST_BEAT_MS, 1_000 / rate))
+  await sendPaced({ rate, total, everyMs }, ({ from, to, dueAt }) => {
+    for (let message = from; message < to; message += 1) {
+      const room = crowd.rooms[message % crowd.rooms.length]!
+      const turn = Math.floor(message / crowd.rooms.length)
+      const member = room[listeners + (turn % (size - listeners))]!
+      late += performance.now() - dueAt(message)
+      member.emit(
+        'chat-message',
+        { content: `due:${dueAt(message).toFixed(3)} ${run} the room is full of stars tonight` },
+        (ack) => {
+          if (!ack.ok) refused += 1
+        },
+      )
     }
-    const metronome = startMetronome(
-      Math.max(SHORTEST_BEAT_MS, Math.min(LONGEST_BEAT_MS, 1_000 / rate)),
-      tick,
-    )
   })
   const until = performance.now() + 5_000
   // Late messages are still counted for five seconds.
-  while (delivered < (sent - refused) * size && performance.now() < until)
+  while (delivered < (total - refused) * size && performance.now() < until)
     await new Promise((r) => setTimeout(r, 20))
   const loadShare = share()
   measuring = false
@@ -152,15 +135,15 @@ export const chatAt = async (crowd: JoinedRooms, rate: number, seconds: number):
   const { p50, p99, max } = summary(latencies)
   return {
     offered: rate,
-    sent,
+    sent: total,
     delivered,
-    expected: sent * size,
+    expected: total * size,
     refused,
     p50,
     p99,
     max,
     loadShare,
-    late: late / sent,
+    late: late / total,
   }
 }
 

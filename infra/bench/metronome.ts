@@ -36,3 +36,35 @@ export const startMetronome = (everyMs: number, beat: (dueAt: number) => void): 
     },
   }
 }
+
+/** What is due with a beat: those from `from` up to `to` (exclusive). */
+export type Due = { readonly from: number; readonly to: number; readonly dueAt: (index: number) => number }
+
+/** Calls `send` with what has become due, until `total` have, `rate` a second; the first with the first beat. Starting the metronome's
+ *  thread takes some 30 ms, in which whatever counted from before them would pile up. `everyMs`: how far apart beats are. Default: an interval. */
+export const sendPaced = (
+  {
+    rate,
+    total,
+    everyMs = 1_000 / rate,
+  }: { readonly rate: number; readonly total: number; readonly everyMs?: number },
+  send: (due: Due) => void,
+  start: (everyMs: number, beat: (dueAt: number) => void) => Metronome = startMetronome,
+): Promise<void> =>
+  new Promise((resolve) => {
+    let begun: number | undefined
+    let sent = 0
+    const metronome = start(everyMs, (beatAt) => {
+      if (sent === total) return
+      begun ??= beatAt
+      const first = begun
+      const elapsed = Math.max(beatAt, performance.now()) - first
+      // A beat that is due with one is never too early for it by a rounding.
+      const to = Math.min(total, 1 + Math.floor((elapsed / 1_000) * rate + 0.001))
+      if (to === sent) return
+      const from = sent
+      sent = to
+      send({ from, to, dueAt: (index) => first + (index * 1_000) / rate })
+      if (sent === total) void metronome.stop().then(resolve)
+    })
+  })

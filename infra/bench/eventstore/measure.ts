@@ -9,7 +9,7 @@ import type { RecordedEvent } from '../../../domain/ports.ts'
 import { LOG_FILE } from '../../eventstore/log/storage.ts'
 import { type TestEventStore, testEventStore } from '../../testing/eventstore.ts'
 import { summary } from '../figures.ts'
-import { startMetronome } from '../metronome.ts'
+import { sendPaced } from '../metronome.ts'
 import {
   closedLoop,
   held,
@@ -114,20 +114,12 @@ const live = async (log: EventStoreLog, rate: number, seconds: number) => {
     }
   })()
   while (subscription.state().state !== 'live') await new Promise((resolve) => setTimeout(resolve, 5))
-  let begun: number | undefined
-  let sent = 0
-  await new Promise<void>((resolve) => {
-    const metronome = startMetronome(1_000 / rate, (beatAt) => {
-      if (sent === total) return
-      begun ??= beatAt
-      const now = Math.max(beatAt, performance.now())
-      for (; sent < total && begun + (sent * 1000) / rate <= now; sent += 1) {
-        const event = someEvent(sent)
-        due.set(event.id, begun + (sent * 1000) / rate)
-        void log.append(`chat-live-${sent % 50}`, 'any', [event])()
-      }
-      if (sent === total) void metronome.stop().then(resolve)
-    })
+  await sendPaced({ rate, total }, ({ from, to, dueAt }) => {
+    for (let n = from; n < to; n += 1) {
+      const event = someEvent(n)
+      due.set(event.id, dueAt(n))
+      void log.append(`chat-live-${n % 50}`, 'any', [event])()
+    }
   })
   await following
   return summary(latencies)

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { summary } from '../figures.ts'
-import { startMetronome } from '../metronome.ts'
+import { sendPaced } from '../metronome.ts'
 
 const [mode, file = '', ...numbers] = process.argv.slice(2)
 const [one = 0, two = 0, three = 1] = numbers.map(Number)
@@ -112,24 +112,11 @@ if (mode === 'write' || mode === 'sync') {
   const rows = load(0, total)
   const store = mode === 'live' ? fresh() : freshFile()
   const latencies: number[] = []
-  let begun: number | undefined
-  let done = 0
-  const metronome = startMetronome(1_000 / one, (beatAt) => {
-    if (done === rows.length) return
-    begun ??= beatAt
-    // The event that is due with this beat, too.
-    const due = Math.min(
-      rows.length,
-      1 + Math.floor(((Math.max(beatAt, performance.now()) - begun) / 1000) * one),
-    )
-    if (due > done) {
-      store.write(rows.slice(done, due))
-      const now = performance.now()
-      for (; done < due; done += 1) latencies.push(now - begun - (done * 1000) / one)
-    }
-    if (done < rows.length) return
-    say(summary(latencies))
-    store.end()
-    void metronome.stop()
+  await sendPaced({ rate: one, total: rows.length }, ({ from, to, dueAt }) => {
+    store.write(rows.slice(from, to))
+    const now = performance.now()
+    for (let row = from; row < to; row += 1) latencies.push(now - dueAt(row))
   })
+  say(summary(latencies))
+  store.end()
 }

@@ -1,5 +1,6 @@
 /** Who may have a room's record as a file, and what is in it. */
 import { inflateRawSync } from 'node:zlib'
+import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 // @ts-expect-error: plain JavaScript of the page.
@@ -65,6 +66,26 @@ test('given what can’t be asked for, then a code, and nothing is looked at', a
   ] as const)
     assert.is(JSON.parse((await get(http, query, 'alice')).body).code, code)
   assert.is(http.log.all().length, before)
+})
+test('given a read that fails once while the file is made, as when a rebuild puts new tables in place, then it is made again', async ({
+  http,
+}) => {
+  const { readStream } = http.log
+  let failures = 0
+  Object.assign(http.log, {
+    readStream: (...asked: Parameters<typeof readStream>) => {
+      // Whether the room has events is asked first, and does not need an answer.
+      if (!asked[0].startsWith('chat-') || failures === 2) return readStream(...asked)
+      failures += 1
+      return async () => E.left({ _tag: 'LogUnavailable' as const, cause: 'away' })
+    },
+  })
+  try {
+    assert.is((await get(http, '', 'alice')).statusCode, 200)
+    assert.is(failures, 2)
+  } finally {
+    Object.assign(http.log, { readStream })
+  }
 })
 test('given a room of which the log has nothing, or of which nothing can be proved now, then a code says so', async ({
   http,

@@ -31,10 +31,22 @@ export type EvidenceSources = {
   readonly clock: Clock
 }
 
-export const makeEvidence = async (
+type Make = (
+  sources: EvidenceSources,
+  asked: Parameters<NonNullable<HttpDeps['evidence']>>[0],
+) => Promise<E.Either<NoEvidence, string>>
+
+/** Tried a second time if it could not be proved: a file is made by many queries, between two of which a rebuild may put new tables
+ *  in place of the old, or Postgres be silent for a moment. */
+export const makeEvidence: Make = async (sources, asked) => {
+  const first = await make(sources, asked)
+  return E.isLeft(first) && first.left.why === 'unavailable' ? make(sources, asked) : first
+}
+
+const make: Make = async (
   { stored, log, databaseUrl, signer, witnesses = [], clock }: EvidenceSources,
-  { space, from, to, wordsOf }: Parameters<NonNullable<HttpDeps['evidence']>>[0],
-): Promise<E.Either<NoEvidence, string>> => {
+  { space, from, to, wordsOf },
+) => {
   const parts: string[] = []
   try {
     await exportBundleTo({

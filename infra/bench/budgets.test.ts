@@ -51,7 +51,8 @@ test.before(async (context) => {
   const counted: typeof log = {
     ...log,
     append: (...asked) => {
-      appends += 1
+      // Others are by time, such as a snapshot of a room that has been busy for a while.
+      if (asked[2].some(({ type }) => type === 'MessagePosted')) appends += 1
       lately.put(asked[0], asked[2])
       return log.append(...asked)
     },

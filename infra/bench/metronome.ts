@@ -22,7 +22,7 @@ run()
 export type Metronome = { readonly stop: () => Promise<void> }
 
 /** `beat` is told when it was due, as `performance.now()` counts. */
-export const startMetronome = (everyMs: number, beat: (dueAt: number) => void): Metronome => {
+const startMetronome = (everyMs: number, beat: (dueAt: number) => void): Metronome => {
   const ended = new Int32Array(new SharedArrayBuffer(4))
   const worker = new Worker(SLEEPER, { eval: true, execArgv: [], workerData: { everyMs, ended } })
   const heard = (dueAt: number): void => beat(dueAt - performance.timeOrigin)

@@ -233,14 +233,15 @@ export const bench = async () => {
     const measured = await measureAll(nodes)
     await nodes.official.close()
     await nodes.emptyOfficial.close()
-    await nodes.emptyLog.close()
-    await nodes.empty.stop()
-    await nodes.bytesOnlyLog.close()
-    await nodes.bytesOnly.stop()
     return { rows: rowsOf(measured), figures: figuresOf(measured), notes: notesOf(measured) }
   } finally {
     if (options === undefined) delete process.env.NODE_OPTIONS
     else process.env.NODE_OPTIONS = options
+    // Also after a failure: none of these processes ends by itself.
+    await nodes?.emptyLog.close()
+    await nodes?.empty.stop()
+    await nodes?.bytesOnlyLog.close()
+    await nodes?.bytesOnly.stop()
     await nodes?.log.close()
     await nodes?.node.stop()
   }

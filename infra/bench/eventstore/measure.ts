@@ -460,7 +460,6 @@ export const measureReads = async (nodes: NodesUnderTest) => {
     MeasuredLoad,
     MeasuredLoad,
     MeasuredLoad,
-    MeasuredLoad,
   ]
   const decoding = decodeCost(frame)
   const rawRead = await raw<Written>('read', file)

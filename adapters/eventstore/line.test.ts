@@ -1,3 +1,5 @@
+import http2 from 'node:http2'
+import type { AddressInfo } from 'node:net'
 import { EventStoreDBClient } from '@eventstore/db-client'
 import gossipService from '@eventstore/db-client/generated/gossip_grpc_pb.js'
 import gossip from '@eventstore/db-client/generated/gossip_pb.js'
@@ -53,6 +55,34 @@ lines('given the leader’s address, then the connection string for it keeps cre
   assert.is(urlOfNode('esdb://a:1,b:2,c:3', leader), 'esdb://node-2:2114')
   assert.is(urlOfNode('esdb://a:1,b:2', { host: 'fd00::2', port: 2114 }), 'esdb://[fd00::2]:2114')
 })
+
+lines(
+  'given a server with much to send, then it may send a page of events before any of it is taken',
+  async () => {
+    const server = http2.createServer()
+    const sessions: http2.ServerHttp2Session[] = []
+    server.on('session', (session) => sessions.push(session))
+    server.on('stream', (stream) => stream.on('error', () => {}))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    const log = connectEventLog({ url: `esdb://127.0.0.1:${port}?tls=false`, ...quick })
+    try {
+      // What one call may be sent, and what all calls of the connection.
+      await until(
+        'the window of a call',
+        () => sessions[0]?.remoteSettings?.initialWindowSize === 2 * 1024 * 1024,
+      )
+      await until(
+        'the window of the connection',
+        () => sessions[0]?.state.remoteWindowSize === 2 * 1024 * 1024,
+      )
+    } finally {
+      await log.close()
+      for (const session of sessions) session.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    }
+  },
+)
 
 lines('given an invalid connection string, then the error comes at once', () => {
   assert.throws(() => connectEventLog({ url: 'postgres://x' }), /esdb/)

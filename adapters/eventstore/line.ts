@@ -21,6 +21,17 @@ export const inside = (client: Client): ClientInside => client as unknown as Cli
 
 const GATHER_HEADER = 'dlux-gather-ms'
 
+/** How much the server may send before this side has taken any of it, in bytes: more than a page of events. With HTTP/2's
+ *  64 KiB, the server would stand still after 80 events for as long as the page before is worked on. */
+const WINDOW = 2 * 1024 * 1024
+
+/** The client has no option for the window, and the channel reads its own when it connects, at the first call. */
+const widen = (channel: grpc.Channel): void => {
+  const { options } = (channel as unknown as { internalChannel: { options: grpc.ChannelOptions } })
+    .internalChannel
+  options['grpc-node.flow_control_window'] = WINDOW
+}
+
 const identity = (bytes: Buffer): Buffer => bytes
 
 export type LineOptions = {
@@ -256,6 +267,7 @@ export const openLine = async (url: string, options: LineOptions): Promise<LogLi
     )
     throw error
   }
+  widen(channel)
   const line = new LogLine(client, channel, options)
   try {
     await line.ping(options.connectTimeoutMs)

@@ -22,13 +22,25 @@ const DASH = 45
 export class CopyRows {
   private readonly statement: string
   private readonly columns: number
+  /** If the rows are written as records: the oid of each column's type. */
+  private readonly types: ReadonlyArray<number> | null
+  private column = 0
+  /** Where each record begins. */
+  private readonly starts: number[] = []
   private bytes: Buffer
   private at = SIGNATURE.length
   /** Whether a text had a lone surrogate, which was replaced by U+FFFD. */
   isMended = false
 
-  /** `expected`: how many bytes to reserve. */
-  constructor(table: string, columns: ReadonlyArray<string>, expected = 4_096) {
+  /** `expected`: how many bytes to reserve. `types`: the oid of each column's type, to write the rows as the records that
+   *  `record_send` makes of them, from which they can still be copied. */
+  constructor(
+    table: string,
+    columns: ReadonlyArray<string>,
+    expected = 4_096,
+    types: ReadonlyArray<number> | null = null,
+  ) {
+    this.types = types
     this.statement = `COPY ${table} (${columns.join(', ')}) FROM STDIN (FORMAT binary)`
     this.columns = columns.length
     this.bytes = Buffer.allocUnsafe(Math.max(1_024, expected))
@@ -50,14 +62,30 @@ export class CopyRows {
     bytes[at + 3] = value
   }
 
+  /** Precedes a record's value. */
+  private type(): void {
+    if (this.types === null) return
+    this.reserve(4)
+    this.int4(this.at, this.types[this.column++]!)
+    this.at += 4
+  }
+
   /** To be called before the values of each row. */
   row(): void {
-    this.reserve(2)
+    this.reserve(4)
+    if (this.types !== null) {
+      this.starts.push(this.at)
+      this.column = 0
+      this.int4(this.at, this.columns)
+      this.at += 4
+      return
+    }
     this.bytes[this.at++] = this.columns >>> 8
     this.bytes[this.at++] = this.columns
   }
 
   null(): void {
+    this.type()
     this.reserve(4)
     this.int4(this.at, -1)
     this.at += 4
@@ -66,6 +94,7 @@ export class CopyRows {
   /** The text must not contain a NUL, which Postgres refuses. */
   text(value: string): void {
     const { length } = value
+    this.type()
     this.reserve(4 + 3 * length)
     const start = this.at + 4
     const { bytes } = this
@@ -92,6 +121,7 @@ export class CopyRows {
 
   /** `value` is JSON, as text or as its UTF-8. */
   jsonb(value: string | Buffer): void {
+    this.type()
     const before = this.at
     this.reserve(5 + 3 * value.length)
     const size =
@@ -105,6 +135,7 @@ export class CopyRows {
   }
 
   bool(value: boolean): void {
+    this.type()
     this.reserve(5)
     this.int4(this.at, 1)
     this.bytes[this.at + 4] = value ? 1 : 0
@@ -112,6 +143,11 @@ export class CopyRows {
   }
 
   int8(value: bigint | number): void {
+    this.type()
+    this.number(value)
+  }
+
+  private number(value: bigint | number): void {
     this.reserve(12)
     this.int4(this.at, 8)
     const number = Number(value)
@@ -124,13 +160,14 @@ export class CopyRows {
 
   /** An int8[], not empty. */
   int8s(values: ReadonlyArray<bigint>): void {
+    this.type()
     this.reserve(24 + 12 * values.length)
     // One dimension, no nulls, the type's oid, how many, and the number of the first.
     for (const head of [20 + 12 * values.length, 1, 0, INT8_OID, values.length, 1]) {
       this.int4(this.at, head)
       this.at += 4
     }
-    for (const value of values) this.int8(value)
+    for (const value of values) this.number(value)
   }
 
   /** A timestamptz: milliseconds since 1970. */
@@ -153,9 +190,10 @@ export class CopyRows {
   /** Writes a uuid; false if the text is none, and then nothing is written. */
   private putUuid(value: string): boolean {
     if (value.length !== 36) return false
-    this.reserve(20)
+    this.reserve(24)
     const { bytes } = this
-    let at = this.at + 4
+    const start = this.at + (this.types === null ? 0 : 4)
+    let at = start + 4
     for (let i = 0; i < 36; i += 2) {
       // After 8, 4, 4 and 4 digits.
       if (i === 8 || i === 13 || i === 18 || i === 23) if (value.charCodeAt(i++) !== DASH) return false
@@ -164,7 +202,8 @@ export class CopyRows {
       if (high === 255 || low === 255) return false
       bytes[at++] = (high << 4) | low
     }
-    this.int4(this.at, 16)
+    this.type()
+    this.int4(start, 16)
     this.at = at
     return true
   }
@@ -172,6 +211,7 @@ export class CopyRows {
   /** A bytea, or a uuid, from hex. */
   hex(value: string): void {
     const size = value.length / 2
+    this.type()
     this.reserve(4 + size)
     this.int4(this.at, size)
     this.bytes.write(value, this.at + 4, size, 'hex')
@@ -184,6 +224,33 @@ export class CopyRows {
     this.bytes[this.at++] = 255
     this.bytes[this.at++] = 255
     return { statement: this.statement, data: this.bytes.subarray(0, this.at) }
+  }
+
+  /** The records, one after the other. Nothing may be added afterwards. */
+  records(): Buffer {
+    return this.bytes.subarray(SIGNATURE.length, this.at)
+  }
+
+  /** Those of the records whose numbers `is` accepts, to be copied. */
+  copyOf(is: (row: number) => boolean): Copy {
+    const { bytes, starts } = this
+    const data = Buffer.allocUnsafe(this.at + 2)
+    let to = SIGNATURE.copy(data)
+    for (const [i, start] of starts.entries()) {
+      if (!is(i)) continue
+      // The number of columns in two bytes and not in four, and values without their types.
+      bytes.copy(data, to, start + 2, start + 4)
+      to += 2
+      let at = start + 4
+      for (let column = 0; column < this.columns; column += 1) {
+        const end = at + 8 + Math.max(0, bytes.readInt32BE(at + 4))
+        to += bytes.copy(data, to, at + 4, end)
+        at = end
+      }
+    }
+    data[to++] = 255
+    data[to++] = 255
+    return { statement: this.statement, data: data.subarray(0, to) }
   }
 }
 

@@ -40,8 +40,9 @@ const ALIKE = 8
 /** Objects with more keys than this are not remembered. */
 const MOST_KEYS = 64
 
-/** `headOf` makes what comes before the value of a key. Objects must have at least one key. */
-export const shapes = <Head>(headOf: (key: string) => Head) => {
+/** `headOf` makes what comes before the value of a key; `order` sorts keys, by default by their UTF-16 code units.
+ *  Objects must have at least one key. */
+export const shapes = <Head>(headOf: (key: string) => Head, order?: (a: string, b: string) => number) => {
   const known = new Map<string, Array<Shape<Head>>>()
   let count = 0
   return (keys: ReadonlyArray<string>): Shape<Head> => {
@@ -52,7 +53,7 @@ export const shapes = <Head>(headOf: (key: string) => Head) => {
         for (let i = 0; i < keys.length; i += 1) if (shape.keys[i] !== keys[i]) continue next
         return shape
       }
-    const sorted = [...keys].sort()
+    const sorted = [...keys].sort(order)
     const shape = { keys, sorted, heads: sorted.map(headOf) }
     if (keys.length > MOST_KEYS || (alike?.length ?? 0) >= ALIKE) return shape
     if (count >= SHAPES) {

@@ -55,10 +55,13 @@ const STORED_AS = {
 } as const
 /** The columns of both forms that only say how a row is stored: rows that read the same may differ in them. */
 export const STORAGE_COLUMNS: ReadonlyArray<string> = [...Object.values(STORED_AS).flat(), 'hash_text']
-const WIDE_COLUMNS = Object.keys(AUDIT_COLUMNS)
-const NARROW_COLUMNS = WIDE_COLUMNS.flatMap(
+export const WIDE_COLUMNS = Object.keys(AUDIT_COLUMNS)
+export const NARROW_COLUMNS = WIDE_COLUMNS.flatMap(
   (name) => (STORED_AS as Readonly<Record<string, ReadonlyArray<string>>>)[name] ?? [name],
 )
+
+/** Written as null: the migration left it for the rows that were there. */
+export const LEFT_COLUMN = 'hash_text'
 
 /** Whether the table stores its rows in the narrow form: one row, `is_narrow`. */
 export const isNarrow = (): Statement =>
@@ -206,8 +209,13 @@ const storedStream = (stream: string, place: Place): string => {
 
 /** Writes one event's row, its columns in the order of `NARROW_COLUMNS` or `WIDE_COLUMNS`, and updates the memory's hash.
  *  Returns its leaf in hex. */
-const auditRow = (rows: CopyRows, event: RecordedEvent, memory: AuditMemory, narrow: boolean): string => {
-  const { leaf, details } = written(event)
+export const auditRow = (
+  rows: CopyRows,
+  event: RecordedEvent,
+  memory: AuditMemory,
+  { narrow, asPostgres = false }: { readonly narrow: boolean; readonly asPostgres?: boolean },
+): string => {
+  const { leaf, details } = written(event, asPostgres)
   const data = loose(event.data)
   const metadata = loose(event.metadata)
   const actor = loose(metadata.actor)
@@ -271,9 +279,13 @@ export const copyAudit = (
   narrow: boolean,
 ): { readonly copy: Copy; readonly leaves: ReadonlyArray<string> } => {
   const rows = new CopyRows(AUDIT_TABLE.name, narrow ? NARROW_COLUMNS : WIDE_COLUMNS, 1_200 * events.length)
-  const leaves = events.map((event) => auditRow(rows, event, memory, narrow))
-  for (const event of events) if (event.type === 'SessionLeft') memory.sessions.delete(sessionOf(event) ?? '')
+  const leaves = events.map((event) => auditRow(rows, event, memory, { narrow }))
+  forgetLeft(events, memory)
   return { copy: rows.finish(), leaves }
+}
+
+export const forgetLeft = (events: ReadonlyArray<RecordedEvent>, { sessions }: AuditMemory): void => {
+  for (const event of events) if (event.type === 'SessionLeft') sessions.delete(sessionOf(event) ?? '')
 }
 
 /** Puts what `sessionSubjects` found into the memory. */

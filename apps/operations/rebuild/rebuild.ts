@@ -29,6 +29,14 @@ import {
 import { whyOtherLog } from '../tables/same-log.ts'
 import { type ShapeFaults, shapeFaults } from '../tables/shape.ts'
 import { compareTables, type TableDifference } from './compare.ts'
+import {
+  type AuditRange,
+  CutMeanwhile,
+  EVERY_ROW,
+  type LiveAudit,
+  openLiveAudit,
+  withRange,
+} from './live-audit.ts'
 import { dropStale, indexShadow, makeShadow, swapShadow } from './shadow-tables.ts'
 
 export type RebuildProgress = {
@@ -62,7 +70,13 @@ export type RebuildOptions = {
     /** Null if nothing was ever projected: then the new tables are at the log's end. */
     readonly position: bigint | null
     readonly onLive: boolean
+    /** The rows of the audit log that were not found alike while the log was read. Of the others, the new table has only
+     *  those of who joined. */
+    readonly unlike: ReadonlyArray<AuditRange>
   }) => Promise<void>
+  /** If the tables are inspected: whether the audit log's rows are compared by digests while the log is read, which throws
+   *  `CutMeanwhile` if that can't be. */
+  readonly byDigests?: boolean
   readonly batchSize?: number
   /** Called with every event that is read, once and in order. */
   readonly onEvents?: (events: ReadonlyArray<Readable>) => Promise<void>
@@ -102,8 +116,21 @@ type Work = {
   position: bigint | null
   events: number
   readonly only: Only
+  readonly live: LiveAudit | null
+  /** The position of the last event that was folded for the audit log. */
+  folded: bigint | null
+  unlike: ReadonlyArray<AuditRange>
   readonly onEvents: NonNullable<RebuildOptions['onEvents']>
   readonly spent: { reading: number; folding: number; writing: number; indexing: number }
+}
+
+/** Whether these events' rows of the audit log are compared with the live ones, instead of being written. */
+const isCompared = ({ live }: Work, [first]: ReadonlyArray<Readable>): boolean =>
+  live !== null && first !== undefined && (live.cutAt === null || first.recorded.position > live.cutAt)
+
+const cutWith = async (work: Work, events: ReadonlyArray<Readable>): Promise<void> => {
+  const isCut = await applyCut(work.session, events, work.only)
+  if (isCut && isCompared(work, events.slice(-1))) throw new CutMeanwhile()
 }
 
 /** Writes the tables of one batch; Postgres works while the caller prepares the next. */
@@ -118,7 +145,7 @@ const writeBatch = async (
     await session.transaction(async () => {
       if (work.only === 'audit') await appendAudit(session, audit)
       else await applyToTables(session, events, parked, { careful, fresh: true, only: work.only, audit })
-      await applyCut(session, events, work.only)
+      await cutWith(work, events)
     })
     work.parked = parked
   }
@@ -159,6 +186,38 @@ const auditFor = async (
 /** How many batches may wait for Postgres while the next is read and folded. */
 const AHEAD = 2
 
+/** Folds a batch's part of the audit log. Resolves with what is to be written of it once its rows were compared, if they are:
+ *  all of them if they are unlike the live ones, else those of who joined, by which later events are understood. */
+const foldAudit = async (
+  work: Work,
+  events: ReadonlyArray<Readable>,
+  writing: ReadonlyArray<Promise<void>>,
+): Promise<() => Promise<Audit | null>> => {
+  const { live, memory } = work
+  const columns = live !== null && isCompared(work, events) ? live.columns : null
+  const range = {
+    from: work.folded === null ? null : work.folded + 1n,
+    upTo: events.at(-1)!.recorded.position,
+    before: memory.hash,
+  }
+  // A session that is unknown here may be in rows that were not written yet.
+  const ready = async () => writing.at(-1)
+  const audit = await auditFor(work, events, { ready, tilesOnly: true, columns })
+  work.folded = range.upTo
+  const records = audit?.records
+  if (live === null || records === undefined) {
+    if (live !== null) work.unlike = withRange(work.unlike, range)
+    return async () => audit
+  }
+  const comparing = live.isAlike(range, records)
+  return async () => {
+    const isAlike = await comparing
+    if (!isAlike) work.unlike = withRange(work.unlike, range)
+    const isWritten = (i: number): boolean => !isAlike || events[i]!.recorded.type === 'SessionJoined'
+    return { ...audit!, copies: [records.rows.copyOf(isWritten), ...audit!.copies] }
+  }
+}
+
 /** Folds a page, and queues its writes after those under way. */
 const foldPage = async (
   work: Work,
@@ -169,13 +228,14 @@ const foldPage = async (
     const events = batchFrom(page, at, page.length)
     at += events.length
     const before = performance.now()
-    // A session that is unknown here may be in rows that were not written yet.
-    const audit = await auditFor(work, events, { ready: async () => writing.at(-1), tilesOnly: true })
+    const audit = await foldAudit(work, events, writing)
     const folded = performance.now()
     work.spent.folding += folded - before
     if (writing.length === AHEAD) await writing.shift()
     work.spent.writing += performance.now() - folded
-    const written = (writing.at(-1) ?? Promise.resolve()).then(() => writeBatch(work, events, audit))
+    const written = (writing.at(-1) ?? Promise.resolve()).then(async () =>
+      writeBatch(work, events, await audit()),
+    )
     written.catch(() => {})
     writing.push(written)
   }
@@ -239,7 +299,7 @@ const catchUp = async (log: EventLog, work: Work, limit: number, upTo: bigint | 
     await appendAudit(session, await auditFor(work, events))
     const parked = new Set(work.parked)
     if (only !== 'audit') await applyToTables(session, events, parked, { careful: true, only })
-    await applyCut(session, events, only)
+    await cutWith(work, events)
     work.parked = parked
     work.position = events.at(-1)!.recorded.position
     work.events += events.length
@@ -281,6 +341,7 @@ export const rebuild = async ({
   batchSize = 2_000,
   only,
   inspect,
+  byDigests = false,
   onEvents = async () => {},
   missingKeys = () => null,
 }: RebuildOptions): Promise<Rebuilt> => {
@@ -289,19 +350,10 @@ export const rebuild = async ({
   const began = performance.now()
   const schema = `rebuild_${randomBytes(6).toString('hex')}`
   const session = await connectSession(databaseUrl, 'presence rebuild', { isOwn: true })
+  let live: LiveAudit | null = null
   try {
     if (!(await takeLock(session, LOCKS.rebuilding)))
       throw new RebuildError('Another rebuild of these tables is at work.')
-    const work: Work = {
-      session,
-      memory: auditMemory(null),
-      parked: new Set(),
-      position: null,
-      events: 0,
-      only,
-      onEvents,
-      spent: { reading: 0, folding: 0, writing: 0, indexing: 0 },
-    }
     const head = await endOf(log)
     const other = await whyOtherLog(session, log)
     if (other !== null && only !== undefined) throw new RebuildError(other)
@@ -318,7 +370,21 @@ export const rebuild = async ({
       await session.exec(`SET search_path TO "${schema}"`)
       return position
     }
-    const target = (await bound()) ?? head
+    const begunAt = await bound()
+    const target = begunAt ?? head
+    const work: Work = {
+      session,
+      memory: auditMemory(null),
+      parked: new Set(),
+      position: null,
+      events: 0,
+      only,
+      live: null,
+      folded: null,
+      unlike: EVERY_ROW,
+      onEvents,
+      spent: { reading: 0, folding: 0, writing: 0, indexing: 0 },
+    }
     const seconds = (): number => (performance.now() - began) / 1_000
     const tell = (phase: RebuildProgress['phase']): void =>
       onProgress({ phase, events: work.events, position: work.position, target, seconds: seconds() })
@@ -327,6 +393,11 @@ export const rebuild = async ({
     await session.exec('SET synchronous_commit = off')
     await writeSteadily(session)
     const made = await makeShadow(session, schema, only, inspect !== undefined)
+    if (byDigests && inspect !== undefined && other === null && begunAt !== null)
+      live = await session.transaction(async () =>
+        openLiveAudit(session, databaseUrl, await shapeFaults(session, made.shape)),
+      )
+    if (live !== null) Object.assign(work, { live, unlike: [] })
     await fill(log, work, { limit: batchSize, upTo: await boundHere(), onBatch: () => tell('reading') })
     tell('indexing')
     const indexing = performance.now()
@@ -366,9 +437,13 @@ export const rebuild = async ({
     }
     if (inspect !== undefined) {
       await session.transaction(async () => {
+        const { folded, memory } = work
+        const rest = { from: folded === null ? null : folded + 1n, upTo: null, before: memory.hash }
+        const unlike = work.live === null ? EVERY_ROW : withRange(work.unlike, rest)
         const livePosition = await atOneMoment()
         const shape = await shapeFaults(session, made.shape)
-        await inspect({ session, schema, shape, position: work.position, onLive: livePosition !== null })
+        const { position } = work
+        await inspect({ session, schema, shape, position, onLive: livePosition !== null, unlike })
       })
       await session.exec(`DROP SCHEMA "${schema}" CASCADE`)
       return result(null)
@@ -420,6 +495,7 @@ export const rebuild = async ({
     if (!keep) await session.exec(`DROP SCHEMA "${schema}" CASCADE`)
     return result(keep ? schema : null)
   } finally {
+    await live?.close()
     await session.close()
   }
 }

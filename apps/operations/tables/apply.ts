@@ -14,6 +14,7 @@ import {
   unknownSessions,
 } from '../../../projections/audit/fold.ts'
 import { sessionSubjects } from '../../../projections/audit/queries.ts'
+import { type AuditColumns, type AuditRecords, recordAudit } from '../../../projections/audit/records.ts'
 import { type Only, writesFor } from '../../../projections/batch.ts'
 import type { Copy } from '../../../projections/copy.ts'
 import { letGo, type ParkedEvent, park } from '../../../projections/parked.ts'
@@ -130,13 +131,18 @@ const write = async (
   for (const statement of [...(audit?.statements ?? []), ...statements]) await session.run(statement)
 }
 
-/** What a batch adds to the audit log and to the log's tree: copies, then statements. */
-export type Audit = { readonly copies: ReadonlyArray<Copy>; readonly statements: ReadonlyArray<Statement> }
+/** What a batch adds to the audit log and to the log's tree: copies, then statements. `records`: the audit log's rows, if
+ *  they are to be compared, and are not among the copies. */
+export type Audit = {
+  readonly copies: ReadonlyArray<Copy>
+  readonly statements: ReadonlyArray<Statement>
+  readonly records?: AuditRecords
+}
 
 /** Appends to both. */
 export const appendAudit = async (session: DatabaseSession, audit: Audit | null): Promise<void> => {
   if (audit === null) return
-  await session.copy(...audit.copies)
+  if (audit.copies.length > 0) await session.copy(...audit.copies)
   for (const statement of audit.statements) await session.run(statement)
 }
 
@@ -228,7 +234,7 @@ const isNarrowIn = (session: DatabaseSession): Promise<boolean> => {
 
 /** The rows of the audit log and of the tree for these events; updates the memory. Null if there are no events. `ready`
  *  is awaited before the tables are asked for what the memory does not have. `tilesOnly`: without the leaves after the last
- *  whole tile, which `writeTail` then writes. */
+ *  whole tile, which `writeTail` then writes. `columns`: those of the table with which the rows are to be compared. */
 export const auditRowsFor = async (
   session: DatabaseSession,
   events: ReadonlyArray<Readable>,
@@ -236,7 +242,12 @@ export const auditRowsFor = async (
   {
     ready = async () => {},
     tilesOnly = false,
-  }: { readonly ready?: () => Promise<void>; readonly tilesOnly?: boolean } = {},
+    columns = null,
+  }: {
+    readonly ready?: () => Promise<void>
+    readonly tilesOnly?: boolean
+    readonly columns?: AuditColumns | null
+  } = {},
 ): Promise<Audit | null> => {
   if (events.length === 0) return null
   const recorded = events.map((event) => event.recorded)
@@ -246,16 +257,21 @@ export const auditRowsFor = async (
     for (const { session_id, subject } of await session.run(sessionSubjects(unknown)))
       remember(memory, session_id, subject)
   }
-  const { copy, leaves } = copyAudit(recorded, memory, await isNarrowIn(session))
+  const records = columns === null ? null : recordAudit(recorded, memory, columns)
+  const copied = records === null ? copyAudit(recorded, memory, await isNarrowIn(session)) : null
+  const { leaves } = (records ?? copied)!
   const grown = grow(
     memory.tree,
     leaves.map((hash, i) => ({ position: recorded[i]!.position, hash })),
   )
   memory.tree = grown.tree
-  const copies = [copy, ...copyTiles(grown.tiles)]
-  return tilesOnly
-    ? { copies, statements: [] }
-    : { copies: [...copies, ...copyLeaves(grown.lines)], statements: dropTiled(grown) }
+  const copies = [...(copied === null ? [] : [copied.copy]), ...copyTiles(grown.tiles)]
+  return {
+    ...(tilesOnly
+      ? { copies, statements: [] }
+      : { copies: [...copies, ...copyLeaves(grown.lines)], statements: dropTiled(grown) }),
+    ...(records === null ? {} : { records }),
+  }
 }
 
 /** Writes the leaves after the tree's last whole tile in place of those that are there. */

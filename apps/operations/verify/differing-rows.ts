@@ -8,6 +8,7 @@ import { TABLES } from '../../../projections/batch.ts'
 import { PARKED_TABLES } from '../../../projections/parked.ts'
 import type { Table } from '../../../projections/projection.ts'
 import { LEAVES_TABLE, TILES_TABLE } from '../../../projections/proof/tree.ts'
+import { type AuditRange, EVERY_ROW } from '../rebuild/live-audit.ts'
 
 export type RowDifference = {
   readonly table: string
@@ -34,6 +35,8 @@ export type DifferOptions = {
   readonly schema: string
   /** Tables that are not what the migrations make: what is computed as their rows are read is compared, too. */
   readonly reshaped?: ReadonlySet<string>
+  /** Where the audit log's rows may differ. */
+  readonly unlike?: ReadonlyArray<AuditRange>
   readonly limit?: number
   readonly onRows?: (table: string, rows: number) => void
 }
@@ -94,13 +97,18 @@ async function* rowsOf(
 }
 
 /** Every key of both sides, where `a` is the live row and `b` the one from the log. `differs` compares to the byte, in
- *  all columns except the key and `but`. */
-const joined = (schema: string, table: Table, columns: ReadonlyArray<Column>, but: ReadonlyArray<string>) => {
+ *  all columns except the key and `but`. `where`: which rows `t` of either side. */
+const joined = (
+  schema: string,
+  table: Table,
+  columns: ReadonlyArray<Column>,
+  { but = [], where = 'true' }: { readonly but?: ReadonlyArray<string>; readonly where?: string } = {},
+) => {
   const without = [...table.key, ...OWN_TIME, ...but]
   const row = columns.filter(({ name }) => !without.includes(name)).map(({ name }) => `t.${id(name)}`)
   const part = (from: string) =>
     `(SELECT ${[...table.key, ...but].map((name) => `t.${id(name)}`).join(', ')}, ROW(${row.join(', ')}) AS rest
-      FROM ${id(from)}.${id(table.name)} AS t)`
+      FROM ${id(from)}.${id(table.name)} AS t WHERE ${where})`
   const on = table.key.map((name) => `a.${id(name)} = b.${id(name)}`).join(' AND ')
   return {
     from: `${part('public')} AS a FULL JOIN ${part(schema)} AS b ON ${on}`,
@@ -147,14 +155,24 @@ const leavesIn = (schema: string): string =>
     FROM ${id(schema)}.${id(TILES_TABLE.name)} AS t, unnest(t.positions) WITH ORDINALITY AS one (position, nth)
   UNION ALL SELECT position, encode(substr(hashes, 1, 32), 'hex') FROM ${id(schema)}.${id(LEAVES_TABLE.name)}`
 
+/** The rows `t` at the positions of these ranges. */
+const within = (ranges: ReadonlyArray<AuditRange>): string => {
+  const [only] = ranges
+  if (only === undefined) return 'false'
+  const text = ({ from, upTo }: AuditRange): string => `[${from ?? ''},${upTo ?? ''}]`
+  if (ranges.length > 1) return `t.position <@ '{${ranges.map(text).join(',')}}'::int8multirange`
+  const [from, upTo] = [only.from === null ? 'true' : `t.position >= ${only.from}`, only.upTo]
+  return upTo === null ? from : `${from} AND t.position <= ${upTo}`
+}
+
 /** Whether the rows of the audit log are stored with the same bytes on both sides: then they read the same if the tables
  *  have the same shape, and what is computed as they are read need not be computed. */
-const isStoredAlike = async (session: DatabaseSession, schema: string): Promise<boolean> => {
+const isStoredAlike = async (session: DatabaseSession, schema: string, where: string): Promise<boolean> => {
   const stored = await session.run(sql.unsafe`SELECT attname AS name FROM pg_attribute
     WHERE attrelid = ${`public.${AUDIT_TABLE.name}`}::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
     ORDER BY attnum`)
   const columns = stored.map(({ name }) => ({ name: String(name), isNumber: false }))
-  const { from, missing, added, differs } = joined(schema, AUDIT_TABLE, columns, [])
+  const { from, missing, added, differs } = joined(schema, AUDIT_TABLE, columns, { where })
   const [row] = await session.run(
     plain(`SELECT EXISTS (SELECT FROM ${from} WHERE ${missing} OR ${added} OR ${differs}) AS is_other`),
   )
@@ -175,10 +193,16 @@ const kindOf = ({ missing, added }: DatabaseRow): RowDifference['kind'] =>
 const differAudit = async (
   session: DatabaseSession,
   schema: string,
-  columns: ReadonlyArray<Column>,
+  {
+    columns,
+    unlike,
+  }: { readonly columns: ReadonlyArray<Column>; readonly unlike: ReadonlyArray<AuditRange> },
   tell: Tell,
 ) => {
-  const { from, keys, order, missing, added, differs } = joined(schema, AUDIT_TABLE, columns, CHAINED)
+  const { from, keys, order, missing, added, differs } = joined(schema, AUDIT_TABLE, columns, {
+    but: CHAINED,
+    where: within(unlike),
+  })
   const unchained = CHAINED.map((name) => `a.${name} IS DISTINCT FROM b.${name}`).join(' OR ')
   const marks = `${keys}, ${missing} AS missing, ${added} AS added, ${differs} AS differs`
   let broken: bigint | null = null
@@ -197,6 +221,9 @@ const differAudit = async (
   if (broken === null) return
   /** The live chain's last hash, with which the next row's is compared once the two chains differ. */
   let before = GENESIS
+  const ranges = [...unlike]
+  const isBegun = (range: AuditRange | undefined, position: bigint): boolean =>
+    range !== undefined && (range.from === null || range.from <= position)
   const made = CHAINED.map((name) => `a.${name}, b.${name} AS made_${name}`).join(', ')
   for await (const row of rowsOf(
     session,
@@ -205,6 +232,8 @@ const differAudit = async (
       FROM ${from} LEFT JOIN (${leavesIn(schema)}) AS p ON p.position = b.position ORDER BY ${order}`,
   )) {
     const [kind, key] = [kindOf(row), String(row.k0)]
+    // Between two ranges, the live chain is the log's.
+    for (; isBegun(ranges[0], BigInt(key)); ranges.shift()) before = ranges[0]!.before
     const isTold = BigInt(key) < broken
     if (kind !== 'altered') {
       // An added row's hash counts for the rows after it, if it was put into the chain.
@@ -225,6 +254,7 @@ export const differ = async ({
   session,
   schema,
   reshaped = new Set(),
+  unlike = EVERY_ROW,
   limit = 1_000,
   onRows = () => {},
 }: DifferOptions): Promise<ComparedRows> => {
@@ -267,11 +297,11 @@ export const differ = async ({
     rows += Number(count?.rows)
     onRows(table.name, rows)
     if (isAudit) {
-      if (!reshaped.has(table.name) && (await isStoredAlike(session, schema))) continue
-      await differAudit(session, schema, columns, tell)
+      if (!reshaped.has(table.name) && (await isStoredAlike(session, schema, within(unlike)))) continue
+      await differAudit(session, schema, { columns, unlike }, tell)
       continue
     }
-    const { from, keys, order, missing, added, differs } = joined(schema, table, columns, [])
+    const { from, keys, order, missing, added, differs } = joined(schema, table, columns)
     for await (const row of rowsOf(
       session,
       'differing',

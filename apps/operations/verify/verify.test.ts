@@ -2,14 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
-import fc from 'fast-check'
 import { sql } from 'slonik'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connectEventLog } from '../../../adapters/eventstore/index.ts'
 import { createPostgresPool } from '../../../adapters/postgres/pool.ts'
 import { createProofs } from '../../../adapters/postgres/proofs.ts'
-import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
+import { connectSession } from '../../../adapters/postgres/session.ts'
 import { testEventStore } from '../../../infra/testing/eventstore.ts'
 import { memoryLog } from '../../../infra/testing/memory-log.ts'
 import { testDatabase } from '../../../infra/testing/postgres.ts'
@@ -19,10 +18,11 @@ import { TABLES } from '../../../projections/batch.ts'
 import { PARKED_TABLES } from '../../../projections/parked.ts'
 import { EMPTY_EDGE, extend, rootOf } from '../../../projections/proof/merkle.ts'
 import { signCheckpoint, signerOf, verifierOf } from '../../../projections/proof/note.ts'
-import { anyEvents, FILLING, posted, recorded } from '../../../projections/testing/events.ts'
+import { posted, recorded } from '../../../projections/testing/events.ts'
 import { runProjector } from '../../projector/projector.ts'
 import { rebuild } from '../rebuild/rebuild.ts'
 import { differ } from './differing-rows.ts'
+import { withTables } from './testing/with-tables.ts'
 import { verifyLog } from './verify.ts'
 
 const test = suite('verify')
@@ -34,35 +34,6 @@ const another = signerOf('presence.test', Buffer.alloc(32, 4))
 const verifiers = [verifierOf(signer)]
 const space = { type: 'post', id: 'alice/my-post' } as const
 const other = { type: 'document', id: '123' } as const
-
-/** A log in memory that contains a parked stream, and the tables that a projector made of it. */
-const withTables = async (
-  work: (log: ReturnType<typeof memoryLog>, url: string, session: DatabaseSession) => Promise<void>,
-): Promise<void> => {
-  const database = await testDatabase()
-  const session = await connectSession(database.url, 'test')
-  try {
-    const log = memoryLog(97)
-    for (const all of fc.sample(anyEvents(60), { numRuns: 16, seed: 11 }))
-      for (const { stream, event } of all) log.push(stream, event)
-    for (const { stream, event } of FILLING) log.push(stream, event)
-    // More than a tile of the log's tree.
-    for (let i = 0; i < 260; i += 1) {
-      const { stream, event } = recorded(space, posted(`t${i}`, 'one of many', 3))
-      log.push(stream, event)
-    }
-    const strange = recorded({ type: 'document', id: '999' }, posted('px', 'parked', 2))
-    log.push(strange.stream, { ...strange.event, type: 'MessageShouted' }, strange.event)
-    const projector = runProjector({ log, databaseUrl: database.url })
-    const end = log.events.at(-1)!.position
-    await until('all is applied', () => projector.state().position === end)
-    await projector.stop()
-    await work(log, database.url, session)
-  } finally {
-    await session.close()
-    await database.drop()
-  }
-}
 const proofsOn = async (url: string, now: () => number = Date.now) => {
   const pool = await createPostgresPool(url, { maxConnections: 2 })
   const proofs = createProofs({ pool, signer, clock: { now }, everyMs: 0 })

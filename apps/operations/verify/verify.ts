@@ -18,6 +18,7 @@ import {
   positionAt,
 } from '../../../projections/proof/queries.ts'
 import { lostBy, type WentBack } from '../../../projections/proof/went-back.ts'
+import { CutMeanwhile } from '../rebuild/live-audit.ts'
 import { type RebuildProgress, rebuild } from '../rebuild/rebuild.ts'
 import { nodesOf } from '../tables/tree.ts'
 import type { CheckpointFailure } from './checkpoint-failure.ts'
@@ -70,6 +71,8 @@ export type VerifyOptions = {
   readonly onProgress?: (progress: VerifyProgress) => void
   readonly limit?: number
   readonly batchSize?: number
+  /** False: compare every row of the audit log with one that was made. Default: first compare ranges by their digests. */
+  readonly byDigests?: boolean
   /** A sentence if something that was read was sealed under keys that are not in the database. */
   readonly missingKeys?: () => string | null
 }
@@ -169,7 +172,16 @@ const hold = async (
 }
 
 /** Throws `RebuildError` with a sentence, or Postgres' error. */
-export const verifyLog = async ({
+export const verifyLog = async (options: VerifyOptions): Promise<Verified> => {
+  try {
+    return await verifyOnce(options)
+  } catch (error) {
+    if (!(error instanceof CutMeanwhile)) throw error
+    return verifyOnce({ ...options, byDigests: false })
+  }
+}
+
+const verifyOnce = async ({
   log,
   databaseUrl,
   verifiers,
@@ -177,6 +189,7 @@ export const verifyLog = async ({
   onProgress = () => {},
   limit = 100,
   batchSize = 2_000,
+  byDigests = true,
   missingKeys = () => null,
 }: VerifyOptions): Promise<Verified> => {
   const failures: CheckpointFailure[] = []
@@ -198,6 +211,7 @@ export const verifyLog = async ({
     log,
     databaseUrl,
     swap: false,
+    byDigests,
     batchSize,
     onProgress,
     onEvents: async (events) => {
@@ -207,7 +221,7 @@ export const verifyLog = async ({
       comparing = moments.compare()
       comparing.catch(() => {})
     },
-    inspect: async ({ session, schema, shape, onLive }) => {
+    inspect: async ({ session, schema, shape, onLive, unlike }) => {
       reshaped = shape.sentences
       // All events were given to it by now: it asks the log while Postgres compares.
       const ending = comparing.then(moments.end)
@@ -256,7 +270,7 @@ export const verifyLog = async ({
       keys.push(...(await holdErased(session, log)))
       motion = await holdMotion(session, Date.now())
       const onRows = (table: string, rows: number) => onProgress({ phase: 'rows', table, rows })
-      if (onLive) compared = await differ({ session, schema, reshaped: shape.tables, limit, onRows })
+      if (onLive) compared = await differ({ session, schema, reshaped: shape.tables, unlike, limit, onRows })
       followed = await ending
     },
   })

@@ -1,6 +1,6 @@
-/** Chat beside a plain Socket.IO server, beside one that stores each message, sealed, in a log before it tells it, and beside another
- *  revision of the project: all are up at once, with their rooms full, and are asked in turns, so that what the machine does meanwhile befalls each
- *  alike. Where the second misses a goal, the goal can't be met here by anything that tells what is on the disk. */
+/** Chat beside a plain Socket.IO server, beside one that stores each message, sealed, in a log before it tells it, beside one whose tables
+ *  follow as well, and beside another revision of the project: all are up at once, with their rooms full, and are asked in turns, so that what the machine does meanwhile befalls each
+ *  alike. Where one of those misses a goal, the goal can't be met here by anything that does what it does. */
 import { cpus } from 'node:os'
 import { chartInSvg } from './charts.ts'
 import { type ChatFigures, chatAt, communities, gather, type JoinedRooms, type Knee, knee } from './chat.ts'
@@ -11,7 +11,7 @@ import { flameInSvg, profiled } from './flame.ts'
 import { partsOf } from './flame-parts.ts'
 import { connectOfficial } from './official-client.ts'
 import { processorMs } from './processor.ts'
-import { type Measured, plain, plainWithLog, whole } from './servers.ts'
+import { type Measured, plain, plainWithLog, plainWithTables, whole } from './servers.ts'
 import { type Spread, spreadOf, told } from './spread.ts'
 
 const ROOMS = Number(process.env.BENCH_ROOMS ?? 50)
@@ -27,8 +27,8 @@ const RATES = [
 const STEADY = 1_000
 /** What a message may cost the server's processor, as a multiple of what it costs plain Socket.IO. */
 const MOST_OF_PLAIN = 1.4
-/** How many of the others do less than this server: those that store nothing, or do nothing but store. */
-const DOING_LESS = 2
+/** How many of the others do less than this server: those that store nothing, do nothing but store, or have tables besides. */
+const DOING_LESS = 3
 /** Until what is compiled, cached and woken only once has been. */
 const WARM_UP = { rate: 800, seconds: 15 }
 
@@ -251,7 +251,7 @@ const flamesOf = async (contestants: ReadonlyArray<Contestant>): Promise<Flames>
   const parts: Array<ReadonlyArray<readonly [string, number]>> = []
   for (const one of contestants) {
     const { server } = one
-    if (server.pids.projector === undefined) continue
+    if (one !== contestants[0] && contestants.indexOf(one) <= DOING_LESS) continue
     const taken = await profiled(server.pid, () => chatAt(one.crowd, STEADY, SECONDS))
     const us = spreadIn(one, STEADY, ofServer)?.median ?? Number.NaN
     const svg = flameInSvg(`${server.name} at ${STEADY} messages a second`, taken, us)
@@ -279,6 +279,7 @@ export const bench = async ({ other, turns, flame }: BenchContext): Promise<Benc
     await whole(ROOMS * SIZE, null, { flame }),
     await plain(),
     await plainWithLog(),
+    await plainWithTables(),
     ...(other === null ? [] : [await whole(ROOMS * SIZE, other, { flame })]),
   ]
   try {

@@ -3,9 +3,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { giveWay, NICENESS } from '../../apps/embedded/priority.ts'
 import { devKeys, signAs } from '../hive/keys.ts'
 import { startEmbedded } from '../testing/embedded.ts'
 import { testEventStore } from '../testing/eventstore.ts'
+import { testDatabase } from '../testing/postgres.ts'
 import type { BenchMember } from './chat.ts'
 import { spread } from './client.ts'
 import type { Revision } from './revision.ts'
@@ -54,7 +56,7 @@ export const startPlain = async (
   throw new Error(`${name} ended before it listened`)
 }
 /** A server that is one file, on an event store of its own. */
-const onOwnLog = async (name: string, file: string): Promise<Measured> => {
+const onOwnLog = async (name: string, file: string): Promise<Measured & { readonly logUrl: string }> => {
   const store = await testEventStore()
   try {
     const server = await startPlain(name, here(file), [], { BOUND_EVENTSTORE: store.url })
@@ -62,7 +64,8 @@ const onOwnLog = async (name: string, file: string): Promise<Measured> => {
       await server.stop()
       await store.stop()
     }
-    return { ...server, pids: { ...server.pids, 'event store': store.pid() }, stop: stopBoth }
+    const pids = { ...server.pids, 'event store': store.pid() }
+    return { ...server, pids, logUrl: store.url, stop: stopBoth }
   } catch (error) {
     await store.stop()
     throw error
@@ -75,6 +78,30 @@ export const plainWithLog = (): Promise<Measured> =>
 /** `silent`: joins sockets to rooms and tells nobody. */
 export const plain = (silent = false): Promise<Measured> =>
   startPlain('plain Socket.IO', here('./plain-server.ts'), [], { PLAIN_SILENT: silent ? '1' : '0' })
+
+/** The same, and its tables follow on the same machine, giving way to the server as they do where all run on one: what no server does with
+ *  less that stores what is said and has tables of it. */
+export const plainWithTables = async (): Promise<Measured> => {
+  const database = await testDatabase()
+  const stops: Array<() => Promise<void>> = [database.drop]
+  const stopAll = async (): Promise<void> => {
+    for (const each of stops.reverse()) await each()
+  }
+  try {
+    const server = await onOwnLog('plain Socket.IO that stores, with tables', './plain-server.ts')
+    stops.push(server.stop)
+    const projector = await startPlain('projector', here('./bound-projector.ts'), [], {
+      BOUND_EVENTSTORE: server.logUrl,
+      BOUND_DATABASE: database.url,
+    })
+    giveWay(projector.pid, NICENESS.projector)
+    stops.push(projector.stop)
+    return { ...server, pids: { ...server.pids, projector: projector.pid }, stop: stopAll }
+  } catch (error) {
+    await stopAll()
+    throw error
+  }
+}
 
 /** A plain one that also appends each join, and tells in pages and counts: what a crowd can't cost less than. */
 export const bound = (): Promise<Measured> =>

@@ -56,7 +56,12 @@ export const openLiveAudit = async (
   await session.exec('SET LOCAL search_path TO public')
   const [cut] = await session.run(lastTablesCut())
   const reading = await connectSession(databaseUrl, 'presence rebuild')
-  await reading.exec('SET search_path TO pg_catalog')
+  try {
+    await reading.exec('SET search_path TO pg_catalog')
+  } catch (error) {
+    await reading.close()
+    throw error
+  }
   let before: Promise<unknown> = Promise.resolve()
   return {
     columns,

@@ -350,7 +350,7 @@ export const rebuild = async ({
   const began = performance.now()
   const schema = `rebuild_${randomBytes(6).toString('hex')}`
   const session = await connectSession(databaseUrl, 'presence rebuild', { isOwn: true })
-  let live: LiveAudit | null = null
+  let live = null as LiveAudit | null
   try {
     if (!(await takeLock(session, LOCKS.rebuilding)))
       throw new RebuildError('Another rebuild of these tables is at work.')
@@ -394,9 +394,10 @@ export const rebuild = async ({
     await writeSteadily(session)
     const made = await makeShadow(session, schema, only, inspect !== undefined)
     if (byDigests && inspect !== undefined && other === null && begunAt !== null)
-      live = await session.transaction(async () =>
-        openLiveAudit(session, databaseUrl, await shapeFaults(session, made.shape)),
-      )
+      await session.transaction(async () => {
+        // Known here at once, so that it is closed whatever comes next.
+        live = await openLiveAudit(session, databaseUrl, await shapeFaults(session, made.shape))
+      })
     if (live !== null) Object.assign(work, { live, unlike: [] })
     await fill(log, work, { limit: batchSize, upTo: await boundHere(), onBatch: () => tell('reading') })
     tell('indexing')
